@@ -1,0 +1,103 @@
+//! Events: the only way in which the engine speaks.
+//!
+//! `plan`, `exec` and `cache` emit events; `report` turns them into lines,
+//! bars and JSON. No room but `report` and `cli` prints anything.
+
+use std::time::Duration;
+
+use crate::unit::MissReason;
+
+/// A part of a build whose wall time is reported by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Reading the remembered plan, or asking cargo for a new one.
+    Plan,
+    /// Checking inputs and looking keys up.
+    Lookup,
+    /// Putting hits into the target directory.
+    Restore,
+    /// cargo's own run.
+    Cargo,
+    /// Recording what cargo built.
+    Capture,
+}
+
+impl Phase {
+    /// The phase's name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Plan => "plan",
+            Phase::Lookup => "lookup",
+            Phase::Restore => "restore",
+            Phase::Cargo => "cargo",
+            Phase::Capture => "capture",
+        }
+    }
+}
+
+/// Something that happened and that a person or a tool may want to know.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A phase ended.
+    PhaseDone(Phase, Duration),
+    /// A phase begins that will handle this many files.
+    Begin(Phase, u64),
+    /// One more file of the running phase is done.
+    Step(Phase),
+    /// A unit has to be built, and this is the root of it (not merely a
+    /// consequence of a dependency's miss).
+    Missed {
+        /// The unit, as a person would name it.
+        unit: String,
+        /// Why.
+        reason: MissReason,
+    },
+    /// cargo built a unit that we had restored; its record was set aside.
+    Distrusted {
+        /// The unit, as a person would name it.
+        unit: String,
+    },
+    /// A unit was built but not recorded.
+    NotCaptured {
+        /// The unit, as a person would name it.
+        unit: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another process holds cargo's lock on this directory; we wait.
+    Blocking(&'static str),
+    /// The cache could not be used for something; the build goes on.
+    Trouble(String),
+    /// The build is over.
+    Finished(Summary),
+}
+
+/// The figures of one build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Units in the plan.
+    pub units: usize,
+    /// Units that were in place or restored.
+    pub reused: usize,
+    /// Of these, how many were restored from the cache in this build.
+    pub restored: usize,
+    /// Units that cargo compiled or ran.
+    pub compiled: usize,
+    /// Recorded time of the units that were reused although cargo alone would
+    /// have built them.
+    pub saved: Duration,
+}
+
+/// Receives events. Implementations must not block for long: they are called
+/// from the threads that do the work.
+pub trait Sink: Sync {
+    /// Takes note of one event.
+    fn event(&self, event: Event);
+}
+
+/// A sink that forgets.
+pub struct Silent;
+
+impl Sink for Silent {
+    fn event(&self, _: Event) {}
+}
