@@ -1,0 +1,2 @@
+#[derive(macros::Describe)]
+pub struct Circle;
