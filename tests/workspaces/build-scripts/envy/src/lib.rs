@@ -1,0 +1,1 @@
+pub const ENVY: &str = env!("ENVY");

@@ -1,0 +1,1 @@
+int zbnative_number(void) { return 7; }

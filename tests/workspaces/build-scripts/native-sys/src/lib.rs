@@ -1,0 +1,3 @@
+extern "C" {
+    pub fn zbnative_number() -> std::ffi::c_int;
+}

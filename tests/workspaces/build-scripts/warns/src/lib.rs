@@ -1,0 +1,1 @@
+pub const WARNS: &str = "warned";

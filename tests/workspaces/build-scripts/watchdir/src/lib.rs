@@ -1,0 +1,1 @@
+pub const ASSETS: &str = env!("ASSETS");
