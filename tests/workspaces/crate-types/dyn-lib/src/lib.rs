@@ -1,0 +1,3 @@
+pub fn constant() -> u32 {
+    2
+}
