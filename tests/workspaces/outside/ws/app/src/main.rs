@@ -1,0 +1,4 @@
+fn main() {
+    println!("neighbour.constant={}", neighbour::CONSTANT);
+    println!("shared_gen.source={}", shared_gen::SOURCE);
+}
