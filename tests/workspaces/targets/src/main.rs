@@ -1,0 +1,5 @@
+fn main() {
+    println!("target=bin");
+    println!("lib.constant={}", targets::CONSTANT);
+    println!("lib.test={}", targets::TEST);
+}
