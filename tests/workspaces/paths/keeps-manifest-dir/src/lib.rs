@@ -1,0 +1,1 @@
+pub const DIR: &str = env!("CARGO_MANIFEST_DIR");

@@ -1,0 +1,1 @@
+pub const OUT: &str = env!("OUT_DIR");

@@ -1,0 +1,1 @@
+pub const TEMPLATES: &str = listing::templates!();
