@@ -1,0 +1,6 @@
+pub fn number() -> u32 {
+    let mut number = 2;
+    number
+}
+
+fn dead() {}
