@@ -1,0 +1,1 @@
+pub const CONSTANT: u32 = 1;
