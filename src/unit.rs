@@ -84,6 +84,38 @@ pub struct RootedPath {
     pub path: String,
 }
 
+/// What a file of a unit is to cargo, which decides how it is stored and put
+/// back. In this order a unit's files are restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// An rlib or rmeta: rustc replaces it, never writes into it.
+    Library,
+    /// Any other output: executables, shared libraries, `OUT_DIR` contents.
+    Output,
+    /// A text with absolute paths of this build in it (`.d` files, a build
+    /// script's stdout, stderr and `root-output`).
+    Text,
+    /// cargo's records of the unit: cached diagnostics, the fingerprint's
+    /// details.
+    Record,
+    /// cargo's encoded dep-info; its time is compared with the inputs' times.
+    DepInfo,
+    /// The fingerprint itself: it makes cargo call the unit fresh, so it is
+    /// restored last.
+    Fingerprint,
+}
+
+impl Role {
+    /// Whether the file is small and kept in the variant's pack, not as a blob
+    /// of its own.
+    pub fn is_packed(self) -> bool {
+        match self {
+            Role::Library | Role::Output => false,
+            Role::Text | Role::Record | Role::DepInfo | Role::Fingerprint => true,
+        }
+    }
+}
+
 /// What cargo does with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Action {

@@ -1,0 +1,146 @@
+//! The record of a unit: the variants of it that were built.
+//!
+//! A variant is self-contained and portable: paths are rooted, environment
+//! values are digests, and what it needs lies in blobs. A record of another
+//! version, or one that cannot be decoded, counts as none.
+
+use serde::{Deserialize, Serialize};
+
+use super::blobs::Blob;
+use crate::unit::{Digest, Role, RootedPath};
+
+/// Begins every encoded record; the digit is its version.
+const MAGIC: &[u8; 4] = b"ZBR1";
+
+/// One build of a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Digest of all that dependents can see of it.
+    pub output: Digest,
+    /// Where it was built.
+    pub home: Home,
+    /// Set when something in it names its home where a program could see it;
+    /// the text says what. It is then never used elsewhere.
+    pub bound: Option<String>,
+    /// Its input files, as they were.
+    pub inputs: Vec<Input>,
+    /// The outer environment variables it was built with, values digested.
+    pub env: Vec<(String, Option<Digest>)>,
+    /// The outputs of its dependencies, in the order of the unit's edges.
+    pub deps: Vec<Digest>,
+    /// Large files, each a blob of its own.
+    pub files: Vec<StoredFile>,
+    /// The small files, together in one blob (see [`Packed`]).
+    pub pack: Blob,
+    /// Files as cargo lists them in its message, below the build directory.
+    pub filenames: Vec<String>,
+    /// The one of them that is the executable.
+    pub executable: Option<String>,
+    /// How long cargo took for it, in milliseconds.
+    pub build_ms: u64,
+    /// When it was recorded, in seconds since 1970.
+    pub recorded: u64,
+    /// cargo once built this unit although we had restored this variant.
+    pub distrusted: bool,
+}
+
+/// The directories in which a variant was built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// The workspace root.
+    pub workspace: String,
+    /// The build directory.
+    pub build: String,
+}
+
+/// An input of a unit, and what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Input {
+    /// Where it is.
+    pub path: RootedPath,
+    /// What is compared.
+    pub kind: InputKind,
+    /// Its digest then.
+    pub digest: Digest,
+}
+
+/// What of an input counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InputKind {
+    /// The content of a file.
+    File,
+    /// The names and contents of everything below a directory.
+    Tree,
+    /// The same with times: what cargo's fingerprint of a whole package holds.
+    Package,
+}
+
+/// A large file of a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Below the build directory, with `/` between components.
+    pub path: String,
+    /// What it is.
+    pub role: Role,
+    /// Whether it may be executed.
+    pub executable: bool,
+    /// Its content.
+    pub blob: Blob,
+}
+
+/// The small files of a variant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// Files below the build directory, in the order of their roles.
+    pub files: Vec<PackedFile>,
+    /// cargo's message about a build script's run, with rooted paths as JSON.
+    pub script: Option<Vec<u8>>,
+    /// Dep-info files that cargo writes beside uplifted artifacts: the name
+    /// below the profile directory, and the text. Empty unless the unit was
+    /// built as a root.
+    pub uplifted_dep_info: Vec<(String, Vec<u8>)>,
+}
+
+/// A small file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedFile {
+    /// Below the build directory.
+    pub path: String,
+    /// What it is.
+    pub role: Role,
+    /// Its content; for [`Role::Text`] with rooted paths.
+    pub content: Vec<u8>,
+}
+
+impl Variant {
+    /// Whether both record the same build: then only the newer is kept.
+    pub fn same_build(&self, other: &Variant) -> bool {
+        self.output == other.output
+            && self.inputs == other.inputs
+            && self.env == other.env
+            && self.deps == other.deps
+            && (self.bound.is_none() || self.home == other.home)
+            && self.bound.is_some() == other.bound.is_some()
+    }
+}
+
+/// Encodes a record.
+pub fn encode(variants: &[Variant]) -> Vec<u8> {
+    // Encoding into memory has nothing to fail on.
+    postcard::to_extend(variants, MAGIC.to_vec()).unwrap_or_default()
+}
+
+/// Decodes a record; none when it is of another version or damaged.
+pub fn decode(bytes: &[u8]) -> Option<Vec<Variant>> {
+    postcard::from_bytes(bytes.strip_prefix(MAGIC)?).ok()
+}
+
+/// Encodes a pack.
+pub fn encode_pack(pack: &Packed) -> Vec<u8> {
+    postcard::to_extend(pack, MAGIC.to_vec()).unwrap_or_default()
+}
+
+/// Decodes a pack; none when it is of another version or damaged.
+pub fn decode_pack(bytes: &[u8]) -> Option<Packed> {
+    postcard::from_bytes(bytes.strip_prefix(MAGIC)?).ok()
+}

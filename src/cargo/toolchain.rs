@@ -1,0 +1,112 @@
+//! Which compiler a build uses, down to its bytes.
+//!
+//! A nightly or a custom sysroot can change under the same version string, so
+//! a toolchain is known by the contents of the compiler and of the standard
+//! library, not by what it says of itself. This module only tells which files
+//! those are; `plan` digests them and remembers the result.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::CargoError;
+use super::args::Invocation;
+use super::command::Cargo;
+use super::config::Config;
+
+/// The compiler, as it describes itself, and the files it consists of.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    /// `rustc -vV`.
+    pub verbose_version: String,
+    /// The host triple.
+    pub host: String,
+    /// `cargo -vV`.
+    pub cargo_version: String,
+    /// Compiler and standard libraries, sorted.
+    pub files: Vec<Utf8PathBuf>,
+    /// Directories in which files may appear or vanish.
+    pub dirs: Vec<Utf8PathBuf>,
+}
+
+impl Toolchain {
+    /// Asks rustc (as cargo would choose it: `RUSTC`, `build.rustc`, `rustc`)
+    /// and cargo what they are.
+    ///
+    /// # Errors
+    /// When one of them cannot be started or prints nothing useful.
+    pub fn ask(cargo: &Cargo, inv: &Invocation, config: &Config) -> Result<Toolchain, CargoError> {
+        let rustc = ["RUSTC", "CARGO_BUILD_RUSTC"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+            .or_else(|| config.program("build", "rustc"))
+            .unwrap_or_else(|| "rustc".into());
+        let ask = |args: &[&str]| -> Result<String, CargoError> {
+            let mut command = std::process::Command::new(&rustc);
+            if let Some(toolchain) = &inv.toolchain {
+                command.env("RUSTUP_TOOLCHAIN", toolchain);
+            }
+            let output = cargo.ask_program(&rustc, command, args)?;
+            Ok(output)
+        };
+        let verbose_version = ask(&["-vV"])?;
+        let host = verbose_version
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .ok_or_else(|| CargoError::Unknown {
+                what: format!("{rustc} -vV"),
+                why: "no line `host:`".into(),
+            })?
+            .to_owned();
+        let sysroot = Utf8PathBuf::from(ask(&["--print", "sysroot"])?.trim());
+        let mut command = cargo.command();
+        command.arg("-vV");
+        let cargo_version =
+            String::from_utf8_lossy(&cargo.ask(command, "cargo -vV")?.stdout).into_owned();
+        let (files, dirs) = compiler_files(&sysroot);
+        Ok(Toolchain {
+            verbose_version,
+            host,
+            cargo_version,
+            files,
+            dirs,
+        })
+    }
+
+    /// The minor version of cargo, such as 95; none when it cannot be told.
+    pub fn cargo_minor(&self) -> Option<u32> {
+        let version = self.cargo_version.split_whitespace().nth(1)?;
+        version.split('.').nth(1)?.parse().ok()
+    }
+}
+
+/// rustc itself, its libraries, and every installed standard library.
+fn compiler_files(sysroot: &Utf8Path) -> (Vec<Utf8PathBuf>, Vec<Utf8PathBuf>) {
+    let mut dirs = vec![sysroot.join("lib"), sysroot.join("bin")];
+    for triple in entries(&sysroot.join("lib/rustlib")) {
+        dirs.push(triple.join("lib"));
+    }
+    dirs.retain(|dir| dir.is_dir());
+    let mut files = Vec::new();
+    for dir in &dirs {
+        let in_bin = dir.file_name() == Some("bin");
+        for file in entries(dir) {
+            let name = file.file_name().unwrap_or_default();
+            // Of bin/, only what rustc consists of: rustc, and DLLs on Windows.
+            let counts = !in_bin || name.starts_with("rustc") || name.ends_with(".dll");
+            if counts && file.is_file() {
+                files.push(file);
+            }
+        }
+    }
+    files.sort();
+    (files, dirs)
+}
+
+fn entries(dir: &Utf8Path) -> Vec<Utf8PathBuf> {
+    fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path()).ok())
+        .collect()
+}

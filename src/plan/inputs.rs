@@ -1,0 +1,251 @@
+//! Inputs: what a file is now, without reading it twice.
+//!
+//! A digest is remembered with a stamp (size, times, inode). While the stamp
+//! stays, the content is taken to be the same; the change time, which no
+//! program can set back, guards against files that are put back with an old
+//! time. A file that was changed so shortly before it was read that another
+//! change might not show in its stamp is never trusted: it is read again.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use crate::unit::{Digest, KeyHasher};
+
+/// How long before being read a file must have been left alone to be trusted,
+/// on a file system with fine times: well over a timer tick.
+const SETTLED: i64 = 50_000_000;
+
+/// The same where times are full seconds (FAT counts in two).
+const SETTLED_COARSE: i64 = 2_500_000_000;
+
+/// What `stat` tells of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time, nanoseconds since 1970.
+    pub modified: i64,
+    /// Change time (creation time on Windows), likewise.
+    pub changed: i64,
+    /// Inode number, 0 where there is none.
+    pub inode: u64,
+}
+
+impl Stamp {
+    /// The stamp of a file or directory, following links as cargo does.
+    ///
+    /// # Errors
+    /// When it does not exist or cannot be looked at.
+    pub fn of(path: &Utf8Path) -> std::io::Result<Stamp> {
+        std::fs::metadata(path).map(|meta| Stamp::from(&meta))
+    }
+
+    /// Whether another change could have left no trace in this stamp, if the
+    /// file was read at `read_at` (nanoseconds since 1970).
+    fn is_settled(&self, read_at: i64) -> bool {
+        let newest = self.modified.max(self.changed);
+        let coarse = self.modified % 1_000_000_000 == 0 && self.changed % 1_000_000_000 == 0;
+        let wait = if coarse { SETTLED_COARSE } else { SETTLED };
+        newest.saturating_add(wait) < read_at
+    }
+}
+
+impl From<&std::fs::Metadata> for Stamp {
+    fn from(meta: &std::fs::Metadata) -> Stamp {
+        #[cfg(unix)]
+        let (changed, inode) = {
+            use std::os::unix::fs::MetadataExt;
+            let changed = meta
+                .ctime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(meta.ctime_nsec());
+            (changed, meta.ino())
+        };
+        #[cfg(not(unix))]
+        let (changed, inode) = (meta.created().map_or(0, nanos), 0);
+        Stamp {
+            size: meta.len(),
+            modified: meta.modified().map_or(0, nanos),
+            changed,
+            inode,
+        }
+    }
+}
+
+/// A time as nanoseconds since 1970.
+pub fn nanos(time: SystemTime) -> i64 {
+    let clamp = |d: std::time::Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => clamp(after),
+        Err(before) => -clamp(before.duration()),
+    }
+}
+
+/// Digests of files, remembered by stamp.
+#[derive(Debug, Default)]
+pub struct Memo {
+    known: Mutex<HashMap<Utf8PathBuf, (Stamp, Digest)>>,
+    hashed: AtomicU64,
+}
+
+impl Memo {
+    /// A memo that begins with these entries.
+    pub fn with(known: HashMap<Utf8PathBuf, (Stamp, Digest)>) -> Memo {
+        Memo {
+            known: Mutex::new(known),
+            hashed: AtomicU64::new(0),
+        }
+    }
+
+    /// How many files had to be read so far.
+    pub fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
+    }
+
+    /// What is known of a file, without looking at it.
+    pub fn get(&self, path: &Utf8Path) -> Option<(Stamp, Digest)> {
+        self.known().get(path).copied()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Utf8PathBuf, (Stamp, Digest)>> {
+        // A panic elsewhere leaves the map whole: every change is one insert.
+        self.known.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// The digest of a file's content.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn file(&self, path: &Utf8Path) -> std::io::Result<Digest> {
+        let stamp = Stamp::of(path)?;
+        if let Some((known, digest)) = self.get(path)
+            && known == stamp
+        {
+            return Ok(digest);
+        }
+        let read_at = nanos(SystemTime::now());
+        let digest = Digest::of(&fs::read(path)?);
+        self.hashed.fetch_add(1, Ordering::Relaxed);
+        if stamp.is_settled(read_at) && Stamp::of(path)? == stamp {
+            self.known().insert(path.to_owned(), (stamp, digest));
+        } else {
+            self.known().remove(path);
+        }
+        Ok(digest)
+    }
+
+    /// The digest of everything below a directory: names and contents, and
+    /// times as well if `with_times`. Directories in `skip` are left out.
+    ///
+    /// # Errors
+    /// When something below cannot be read.
+    pub fn tree(
+        &self,
+        top: &Utf8Path,
+        with_times: bool,
+        skip: &[&Utf8Path],
+    ) -> std::io::Result<Digest> {
+        let mut hasher = KeyHasher::new("tree");
+        let walk = walkdir::WalkDir::new(top)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| {
+                let path = Utf8Path::from_path(entry.path());
+                entry.file_name() != ".git" && !path.is_some_and(|path| skip.contains(&path))
+            });
+        for entry in walk {
+            let entry = entry?;
+            let path = Utf8Path::from_path(entry.path())
+                .ok_or_else(|| std::io::Error::other("a path that is not UTF-8"))?;
+            let name = path.strip_prefix(top).unwrap_or(path);
+            let name = name.as_str().replace('\\', "/");
+            let meta = fs::metadata(path)?;
+            if with_times && (meta.is_file() || name.is_empty()) {
+                let modified = meta.modified().map_or(0, nanos);
+                hasher.part("time", &modified.to_le_bytes());
+            }
+            let content = if meta.is_file() {
+                self.file(path)?.0.to_vec()
+            } else {
+                Vec::new()
+            };
+            hasher.part(&name, &content);
+        }
+        Ok(hasher.finish())
+    }
+
+    /// All entries, for remembering.
+    pub fn entries(&self) -> HashMap<Utf8PathBuf, (Stamp, Digest)> {
+        self.known().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dir() -> (tempfile::TempDir, Utf8PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn a_fresh_file_is_not_trusted() {
+        let (_guard, dir) = dir();
+        let file = dir.join("a");
+        let memo = Memo::default();
+        fs::write(&file, "one").unwrap();
+        let one = memo.file(&file).unwrap();
+        fs::write(&file, "two").unwrap();
+        assert_ne!(memo.file(&file).unwrap(), one);
+        assert_eq!(memo.hashed(), 2);
+        assert!(memo.get(&file).is_none());
+    }
+
+    #[test]
+    fn a_settled_file_is_read_once_until_it_changes() {
+        let (_guard, dir) = dir();
+        let file = dir.join("a");
+        let memo = Memo::default();
+        fs::write(&file, "one").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        let one = memo.file(&file).unwrap();
+        assert_eq!(memo.file(&file).unwrap(), one);
+        assert_eq!(memo.hashed(), 1);
+        // Same length, and its old time put back: the change time tells.
+        let meta = fs::metadata(&file).unwrap();
+        let old = filetime::FileTime::from_last_modification_time(&meta);
+        fs::write(&file, "two").unwrap();
+        filetime::set_file_mtime(&file, old).unwrap();
+        if cfg!(unix) {
+            assert_ne!(memo.file(&file).unwrap(), one);
+        }
+    }
+
+    #[test]
+    fn a_tree_sees_names_contents_and_times() {
+        let (_guard, dir) = dir();
+        let memo = Memo::default();
+        fs::create_dir(dir.join("d")).unwrap();
+        fs::write(dir.join("d/a"), "1").unwrap();
+        let tree = |times| memo.tree(&dir, times, &[]).unwrap();
+        let (first, timed) = (tree(false), tree(true));
+        let past = filetime::FileTime::from_unix_time(1_000_000_000, 0);
+        filetime::set_file_mtime(dir.join("d/a"), past).unwrap();
+        assert_eq!(tree(false), first);
+        assert_ne!(tree(true), timed);
+        fs::rename(dir.join("d/a"), dir.join("d/b")).unwrap();
+        assert_ne!(tree(false), first);
+        fs::rename(dir.join("d/b"), dir.join("d/a")).unwrap();
+        fs::create_dir(dir.join("e")).unwrap();
+        assert_ne!(tree(false), first);
+        assert_eq!(memo.tree(&dir, false, &[&dir.join("e")]).unwrap(), first);
+    }
+}

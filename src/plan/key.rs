@@ -1,0 +1,377 @@
+//! Static keys: everything that decides a unit but its inputs' contents.
+//!
+//! A static key finds the recorded variants of a unit. It has to differ
+//! whenever cargo would use another hash or another fingerprint, and wherever
+//! in doubt it does: the whole unit as cargo prints it goes in, with whatever
+//! a later cargo may add. It must not hold a path of this checkout where the
+//! unit would be the same in another one.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde_json::Value;
+
+use super::Dirs;
+use super::watch::find_program;
+use crate::cargo::args::Invocation;
+use crate::cargo::config::Config;
+use crate::cargo::toolchain::Toolchain;
+use crate::cargo::unit_graph::GraphUnit;
+use crate::unit::{Digest, KeyHasher, Root, RootedPath};
+
+/// Changes when the meaning of a key changes.
+const KEY_VERSION: &[u8] = b"1";
+
+/// Prefixes of environment variables that can change what cargo or rustc do.
+const ENV: &[&str] = &["CARGO", "RUST", "__CARGO"];
+
+/// Exceptions to [`ENV`]: variables that only say where files go or how output
+/// looks, and those that cargo sets for the programs it starts.
+const ENV_IRRELEVANT: &[&str] = &[
+    "CARGO",
+    "CARGO_ALIAS_",
+    "CARGO_BIN_",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_BUILD_JOBS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_CACHE_",
+    "CARGO_CFG_",
+    "CARGO_CRATE_NAME",
+    "CARGO_FEATURE_",
+    "CARGO_FUTURE_INCOMPAT_REPORT_",
+    "CARGO_HOME",
+    "CARGO_HTTP_",
+    "CARGO_INSTALL_ROOT",
+    "CARGO_LLVM_COV_TARGET_DIR",
+    "CARGO_LOG",
+    "CARGO_MAKEFLAGS",
+    "CARGO_MANIFEST_",
+    "CARGO_NET_",
+    "CARGO_PKG_",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_REGISTRIES_",
+    "CARGO_REGISTRY_",
+    "CARGO_TARGET_DIR",
+    "CARGO_TARGET_TMPDIR",
+    "CARGO_TERM_",
+    "RUSTDOC",
+    "RUSTUP_",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "RUST_LOG",
+    "RUST_MIN_STACK",
+    "RUST_RECURSION_COUNT",
+    "RUST_TEST_",
+];
+
+/// Of those, the ones that still decide which plan is the right one.
+const ENV_OF_PLAN: &[&str] = &[
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+];
+
+/// Whether a variable belongs into every key.
+fn is_relevant(name: &str) -> bool {
+    let exempt = |entry: &&&str| {
+        if entry.ends_with('_') {
+            name.starts_with(**entry)
+        } else {
+            name == **entry
+        }
+    };
+    ENV.iter().any(|prefix| name.starts_with(prefix))
+        && ENV_IRRELEVANT.iter().find(exempt).is_none()
+}
+
+/// The environment variables that belong into every key, sorted by name.
+pub fn relevant_env() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            is_relevant(&name).then(|| (name, value.to_string_lossy().into_owned()))
+        })
+        .collect()
+}
+
+/// The name under which the state of an invocation is remembered: everything
+/// that says which build this is, without reading a file.
+pub fn of_invocation(program: &str, cwd: &Utf8Path, inv: &Invocation) -> Digest {
+    let mut hasher = KeyHasher::new("invocation");
+    hasher
+        .part("version", env!("CARGO_PKG_VERSION").as_bytes())
+        .part("cargo", program.as_bytes())
+        .part("cwd", cwd.as_str().as_bytes())
+        .part("toolchain", inv.toolchain.as_deref().unwrap_or("").as_bytes())
+        .part("verb", inv.verb.as_bytes());
+    for arg in inv.planning_args() {
+        hasher.part("argument", arg.as_bytes());
+    }
+    for (name, value) in relevant_env() {
+        hasher.part(&name, value.as_bytes());
+    }
+    for name in ENV_OF_PLAN {
+        if let Some(value) = std::env::var_os(name) {
+            hasher.part(name, value.to_string_lossy().as_bytes());
+        }
+    }
+    hasher.finish()
+}
+
+/// What all keys of one build have in common.
+#[derive(Debug)]
+pub struct Common {
+    digest: Digest,
+    linking: Digest,
+    /// `Cargo.lock` checksums by package id specification.
+    checksums: BTreeMap<(String, String), String>,
+}
+
+/// The programs that a link or a build script may use without telling cargo.
+pub fn tools(config: &Config) -> Vec<String> {
+    let mut tools = config.linkers();
+    for (name, value) in std::env::vars() {
+        if name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER") {
+            tools.push(value);
+        }
+    }
+    tools.extend(["cc".to_owned(), "ld".to_owned()]);
+    tools
+}
+
+/// Programs through which rustc is called, if there are any.
+pub fn wrappers(config: &Config) -> Vec<String> {
+    let from_env = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    [
+        ("RUSTC_WRAPPER", "rustc-wrapper"),
+        ("RUSTC_WORKSPACE_WRAPPER", "rustc-workspace-wrapper"),
+    ]
+    .iter()
+    .filter_map(|(env, key)| {
+        from_env(env)
+            .or_else(|| from_env(&format!("CARGO_BUILD_{env}")))
+            .or_else(|| config.program("build", key))
+    })
+    .collect()
+}
+
+impl Common {
+    /// Gathers it. `toolchain` is the digest of the compiler's files, `digest`
+    /// gives the digest of a program's file.
+    pub fn new(
+        dirs: &Dirs,
+        config: &Config,
+        from_args: &[String],
+        compiler: &Toolchain,
+        toolchain: Digest,
+        digest: &dyn Fn(&Utf8Path) -> Option<Digest>,
+    ) -> Common {
+        let mut hasher = KeyHasher::new("common");
+        hasher
+            .part("version", KEY_VERSION)
+            .part("rustc", compiler.verbose_version.as_bytes())
+            .part("cargo", compiler.cargo_version.as_bytes())
+            .part("toolchain", &toolchain.0)
+            .part("config", &config.relevant(&dirs.workspace));
+        for arg in from_args {
+            hasher.part("argument", arg.as_bytes());
+        }
+        for (name, value) in relevant_env() {
+            hasher.part(&name, value.as_bytes());
+        }
+        let mut program = |kind: &str, name: &str| {
+            let found = find_program(name);
+            let content = found.as_deref().and_then(digest);
+            hasher.part(kind, name.as_bytes());
+            hasher.part("content", &content.map_or(Vec::new(), |d| d.0.to_vec()));
+        };
+        for wrapper in wrappers(config) {
+            program("wrapper", &wrapper);
+        }
+        let common = hasher.finish();
+        let mut hasher = KeyHasher::new("linking");
+        for tool in tools(config) {
+            let content = find_program(&tool).as_deref().and_then(digest);
+            hasher.part("tool", tool.as_bytes());
+            hasher.part("content", &content.map_or(Vec::new(), |d| d.0.to_vec()));
+        }
+        Common {
+            digest: common,
+            linking: hasher.finish(),
+            checksums: checksums(&dirs.workspace.join("Cargo.lock")),
+        }
+    }
+
+    /// The static key of a unit, given those of its dependencies in the order
+    /// of its edges.
+    pub fn unit(&self, unit: &GraphUnit, of: &Package<'_>, deps: &[Digest]) -> Digest {
+        let mut hasher = KeyHasher::new("unit");
+        hasher.part("common", &self.digest.0);
+        if links(unit) {
+            hasher.part("linking", &self.linking.0);
+        }
+        hasher.part("unit", portable(unit, of.dirs).to_string().as_bytes());
+        for dep in deps {
+            hasher.part("dependency", &dep.0);
+        }
+        if let Some(manifest) = of.manifest {
+            hasher.part("manifest", &manifest.0);
+        }
+        let key = (of.name.to_owned(), of.version.to_owned());
+        if let Some(checksum) = self.checksums.get(&key) {
+            hasher.part("checksum", checksum.as_bytes());
+        }
+        if let Some(target) = of.target_spec {
+            hasher.part("target specification", &target.0);
+        }
+        for arg in of.extra_args {
+            hasher.part("extra argument", arg.as_bytes());
+        }
+        hasher.finish()
+    }
+}
+
+/// What a key needs to know about a unit's package.
+pub struct Package<'a> {
+    /// The directories of this build.
+    pub dirs: &'a Dirs,
+    /// Package name.
+    pub name: &'a str,
+    /// Package version.
+    pub version: &'a str,
+    /// The manifest's identity, for path packages.
+    pub manifest: Option<Digest>,
+    /// The digest of a custom target specification.
+    pub target_spec: Option<Digest>,
+    /// Arguments that `cargo rustc` adds to this unit.
+    pub extra_args: &'a [String],
+}
+
+/// Whether a linker, a C compiler or the like takes part.
+fn links(unit: &GraphUnit) -> bool {
+    let linked = |kind: &String| !matches!(kind.as_str(), "lib" | "rlib" | "staticlib");
+    unit.mode == "run-custom-build"
+        || unit.mode == "test"
+        || (unit.mode == "build" && unit.target.crate_types.iter().any(linked))
+}
+
+/// The unit as cargo prints it, without indices and without this checkout's
+/// place. A package outside of the workspace keeps its absolute path: its
+/// sources are compiled under that.
+fn portable(unit: &GraphUnit, dirs: &Dirs) -> Value {
+    let mut raw = unit.raw.clone();
+    if let Some(Value::Array(edges)) = raw.get_mut("dependencies") {
+        for edge in edges {
+            if let Value::Object(edge) = edge {
+                edge.remove("index");
+            }
+        }
+    }
+    raw["target"]["src_path"] = text(dirs.rooted(Utf8Path::new(&unit.target.src_path))).into();
+    raw["pkg_id"] = portable_id(&unit.pkg_id, dirs).into();
+    raw
+}
+
+fn portable_id(id: &str, dirs: &Dirs) -> String {
+    let Some(rest) = id.strip_prefix("path+file://") else {
+        return id.to_owned();
+    };
+    let (path, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    // `/C:/ws` on Windows
+    let local = match path.as_bytes() {
+        [b'/', _, b':', ..] => &path[1..],
+        _ => path,
+    };
+    let path = Utf8PathBuf::from(local.replace("%20", " "));
+    format!("path+{}#{fragment}", text(dirs.rooted(&path)))
+}
+
+fn text(path: RootedPath) -> String {
+    match path.root {
+        Root::Absolute => path.path,
+        root => format!("{root:?}:{}", path.path),
+    }
+}
+
+/// Checksums of registry packages in a lock file, by name and version.
+fn checksums(lock_file: &Utf8Path) -> BTreeMap<(String, String), String> {
+    let text = fs::read_to_string(lock_file).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let packages = table.get("package").and_then(|p| p.as_array());
+    let mut found = BTreeMap::new();
+    for package in packages.into_iter().flatten() {
+        let field = |name: &str| package.get(name)?.as_str().map(str::to_owned);
+        if let (Some(name), Some(version)) = (field("name"), field("version")) {
+            let source = field("source").unwrap_or_default();
+            let checksum = field("checksum").unwrap_or_default();
+            // Two packages of one name and version (from two sources) both
+            // count: their order in the file is fixed.
+            let both: &mut String = found.entry((name, version)).or_default();
+            both.push_str(&format!("{source} {checksum};"));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_which_variables_count() {
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_PROFILE_DEV_OPT_LEVEL",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
+            "CARGO_INCREMENTAL",
+            "CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT",
+            "CARGO_BUILD_RUSTC_WRAPPER",
+            "RUSTC_BOOTSTRAP",
+            "RUSTC_WRAPPER",
+            "CARGO_BRAND_NEW",
+        ] {
+            assert!(is_relevant(name), "{name}");
+        }
+        for name in [
+            "CARGO",
+            "CARGO_TARGET_DIR",
+            "CARGO_TERM_COLOR",
+            "CARGO_PKG_NAME",
+            "CARGO_BUILD_JOBS",
+            "RUST_LOG",
+            "RUSTUP_TOOLCHAIN",
+            "PATH",
+            "HOME",
+        ] {
+            assert!(!is_relevant(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn ids_move_between_checkouts() {
+        let dirs = Dirs {
+            workspace: "/ws".into(),
+            build: "/ws/target".into(),
+            target: "/ws/target".into(),
+            cargo_home: "/c".into(),
+        };
+        assert_eq!(
+            portable_id("path+file:///ws/app#0.1.0", &dirs),
+            "path+Workspace:app#0.1.0"
+        );
+        assert_eq!(
+            portable_id("path+file:///other#x@0.1.0", &dirs),
+            "path+/other#x@0.1.0"
+        );
+        let registry = "registry+https://github.com/rust-lang/crates.io-index#itoa@1.0.0";
+        assert_eq!(portable_id(registry, &dirs), registry);
+    }
+}

@@ -1,0 +1,299 @@
+//! Verdicts: for every unit, before anything is restored.
+//!
+//! A unit is in place if its files are as they were left and everything that
+//! it was built from is as it was. Otherwise the variant whose record matches
+//! the present is a hit. Otherwise it is a miss, with the reason that came
+//! closest. A dependency counts by the digest of its output: a variant that
+//! was built against other bytes is no hit (E0460 and worse).
+
+use camino::Utf8Path;
+use rayon::prelude::*;
+
+use super::inputs::{Memo, Stamp};
+use super::state::{State, UnitState};
+use super::{Dirs, Plan, PlanUnit};
+use crate::cache::Store;
+use crate::cache::record::{InputKind, Variant};
+use crate::unit::{Digest, MissReason, Verdict};
+
+/// What is to happen with one unit.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// In place, hit or miss.
+    pub verdict: Verdict,
+    /// The digest of its output, unless it has to be built.
+    pub output: Option<Digest>,
+    /// The variant to restore, for a hit.
+    pub variant: Option<Variant>,
+    /// An input is newer than cargo's record of the unit although its content
+    /// is what it was: cargo would build it again if nobody set that right.
+    pub touched: bool,
+    /// The files in place were built from other inputs, and cargo, which only
+    /// compares times, might not notice.
+    pub outdated: bool,
+}
+
+/// How a unit stands that was in place at the end of the last build.
+enum Standing {
+    /// Nothing is known of it.
+    Unknown,
+    /// Its files are not what they were.
+    Gone,
+    /// Files, inputs and variables are what they were; true if an input is
+    /// newer than cargo's record.
+    Same(bool),
+    /// Its files are there, but it was built from something else.
+    Outdated,
+}
+
+/// Decides for all units.
+pub fn decide(plan: &Plan, state: Option<&State>, memo: &Memo, store: &Store) -> Vec<Decision> {
+    let known = |at: usize| state.and_then(|state| state.units.get(at)?.as_ref());
+    let standings: Vec<Standing> = plan
+        .units
+        .par_iter()
+        .enumerate()
+        .map(|(at, unit)| standing(known(at), unit, &plan.dirs, memo))
+        .collect();
+    // Records are read beforehand and in parallel for units of which we know
+    // that the store has to be asked.
+    let mut variants: Vec<Option<Vec<Variant>>> = plan
+        .units
+        .par_iter()
+        .zip(&standings)
+        .map(|(unit, standing)| match (standing, &unit.key) {
+            (Standing::Same(_), _) | (_, Err(_)) => None,
+            (_, Ok(key)) => Some(store.variants(key)),
+        })
+        .collect();
+
+    let mut decisions: Vec<Decision> = Vec::with_capacity(plan.units.len());
+    for (at, unit) in plan.units.iter().enumerate() {
+        let outdated = matches!(standings[at], Standing::Outdated);
+        let miss = |reason| Decision {
+            verdict: Verdict::Miss(reason),
+            output: None,
+            variant: None,
+            touched: false,
+            outdated,
+        };
+        let key = match &unit.key {
+            Ok(key) => key,
+            Err(why) => {
+                decisions.push(miss(MissReason::Uncacheable(why.clone())));
+                continue;
+            }
+        };
+        let mut deps = Vec::with_capacity(unit.deps.len());
+        let mut missing = None;
+        for &dep in &unit.deps {
+            match decisions[dep].output {
+                Some(output) => deps.push(output),
+                None => missing = missing.or(Some(plan.units[dep].title.clone())),
+            }
+        }
+        if let Some(missing) = missing {
+            decisions.push(miss(MissReason::Dependency(missing)));
+            continue;
+        }
+        let before = known(at);
+        if let (Standing::Same(touched), Some(before)) = (&standings[at], before) {
+            // Built against the same bytes? Then each dependency's output is
+            // what it was when this unit was left here.
+            let same = |(&dep, output): (&usize, &Digest)| {
+                known(dep).is_some_and(|dep| dep.output == *output)
+            };
+            if unit.deps.iter().zip(&deps).all(same) {
+                decisions.push(Decision {
+                    verdict: Verdict::InPlace,
+                    output: Some(before.output),
+                    variant: None,
+                    touched: *touched,
+                    outdated: false,
+                });
+                continue;
+            }
+        }
+        let variants = variants[at].take().unwrap_or_else(|| store.variants(key));
+        let here = before.map(|before| before.output);
+        decisions.push(match choose(variants, here, plan, unit, &deps, memo, store) {
+            Ok(variant) => Decision {
+                verdict: Verdict::Hit,
+                output: Some(variant.output),
+                variant: Some(variant),
+                touched: false,
+                outdated: false,
+            },
+            // Its files may be there and look fresh to cargo, yet belong to
+            // other bytes of a dependency or to other inputs.
+            Err(reason) => Decision {
+                outdated: outdated || matches!(standings[at], Standing::Same(_)),
+                ..miss(reason)
+            },
+        });
+    }
+    decisions
+}
+
+fn standing(before: Option<&UnitState>, unit: &PlanUnit, dirs: &Dirs, memo: &Memo) -> Standing {
+    let Some(before) = before else {
+        return Standing::Unknown;
+    };
+    let counting = before.files.iter().filter(|f| f.counts(unit.is_run()));
+    if !counting.clone().all(|file| file.is_in_place(dirs)) {
+        return Standing::Gone;
+    }
+    if before.env.iter().any(|(name, value)| env_digest(name) != *value) {
+        return Standing::Outdated;
+    }
+    // Inputs are compared by cargo with this file's time.
+    let reference = counting
+        .filter(|file| match unit.is_run() {
+            true => file.path.ends_with("/output") || file.path.ends_with("/run/stdout"),
+            false => file.role == crate::unit::Role::DepInfo,
+        })
+        .map(|file| file.modified)
+        .min();
+    let mut touched = false;
+    for (path, kind, digest) in &before.inputs {
+        if input_digest(path, *kind, dirs, unit, memo).ok() != Some(*digest) {
+            return Standing::Outdated;
+        }
+        // For a whole package cargo compares the times themselves.
+        if *kind != InputKind::Package {
+            let newest = newest(path, *kind);
+            touched |= reference.is_some_and(|reference| newest > reference);
+        }
+    }
+    Standing::Same(touched)
+}
+
+/// The newest time below a path, as cargo takes it (`mtime_recursive`).
+fn newest(path: &Utf8Path, kind: InputKind) -> i64 {
+    let of = |path: &Utf8Path| Stamp::of(path).map_or(i64::MAX, |stamp| stamp.modified);
+    match kind {
+        InputKind::File => of(path),
+        InputKind::Tree | InputKind::Package => walkdir::WalkDir::new(path)
+            .into_iter()
+            .filter_map(|entry| Utf8Path::from_path(entry.ok()?.path()).map(of))
+            .max()
+            .unwrap_or(i64::MAX),
+    }
+}
+
+/// The digest of an input as it is now.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn input_digest(
+    path: &Utf8Path,
+    kind: InputKind,
+    dirs: &Dirs,
+    unit: &PlanUnit,
+    memo: &Memo,
+) -> std::io::Result<Digest> {
+    let skip = [dirs.build.as_path(), dirs.target.as_path()];
+    match kind {
+        InputKind::File => memo.file(path),
+        InputKind::Tree => memo.tree(path, false, &skip),
+        InputKind::Package => memo.tree(&unit.package_dir, true, &skip),
+    }
+}
+
+/// The digest of a variable's value in our own environment, which is the one
+/// that cargo gets.
+pub fn env_digest(name: &str) -> Option<Digest> {
+    std::env::var_os(name).map(|value| Digest::of(value.as_encoded_bytes()))
+}
+
+/// The best variant that matches the present, or the reason of the one that
+/// came closest.
+fn choose(
+    mut variants: Vec<Variant>,
+    here: Option<Digest>,
+    plan: &Plan,
+    unit: &PlanUnit,
+    deps: &[Digest],
+    memo: &Memo,
+    store: &Store,
+) -> Result<Variant, MissReason> {
+    let dirs = &plan.dirs;
+    let at_home = |v: &Variant| {
+        v.home.build == dirs.build.as_str() && v.home.workspace == dirs.workspace.as_str()
+    };
+    // What was here before goes first, then what was built here: dependents
+    // were most likely recorded against it.
+    variants.sort_by_key(|v| (Some(v.output) != here, !at_home(v)));
+    let mut closest: Option<(u8, MissReason)> = None;
+    for variant in variants {
+        let (depth, reason) = match mismatch(&variant, at_home(&variant), plan, unit, deps, memo) {
+            Some(found) => found,
+            None => match damage(&variant, store) {
+                Some(what) => (9, MissReason::Damaged(what)),
+                None => return Ok(variant),
+            },
+        };
+        if closest.as_ref().is_none_or(|(best, _)| depth > *best) {
+            closest = Some((depth, reason));
+        }
+    }
+    Err(closest.map_or(MissReason::NeverSeen, |(_, reason)| reason))
+}
+
+/// How far a variant is from the present: none if it matches, else how many
+/// comparisons it passed, and the one that it failed.
+fn mismatch(
+    variant: &Variant,
+    at_home: bool,
+    plan: &Plan,
+    unit: &PlanUnit,
+    deps: &[Digest],
+    memo: &Memo,
+) -> Option<(u8, MissReason)> {
+    let dirs = &plan.dirs;
+    if variant.distrusted {
+        return Some((0, MissReason::Quarantined));
+    }
+    if variant.deps.len() != deps.len() {
+        return Some((1, MissReason::NeverSeen));
+    }
+    for ((recorded, now), &dep) in variant.deps.iter().zip(deps).zip(&unit.deps) {
+        if recorded != now {
+            let title = plan.units[dep].title.clone();
+            return Some((2, MissReason::DependencyBytes(title)));
+        }
+    }
+    for input in &variant.inputs {
+        let path = dirs.absolute(&input.path);
+        if input_digest(&path, input.kind, dirs, unit, memo).ok() != Some(input.digest) {
+            let shown = path.strip_prefix(&dirs.workspace).unwrap_or(&path);
+            return Some((3, MissReason::Input(shown.to_string())));
+        }
+        // Dated in the future, it would be newer than anything we restore.
+        if input.kind == InputKind::File && is_in_the_future(&path) {
+            return Some((4, MissReason::Input(format!("the time of {path}"))));
+        }
+    }
+    for (name, value) in &variant.env {
+        if env_digest(name) != *value {
+            return Some((5, MissReason::Env(name.clone())));
+        }
+    }
+    match &variant.bound {
+        Some(why) if !at_home => Some((6, MissReason::Bound(why.clone()))),
+        _ => None,
+    }
+}
+
+fn is_in_the_future(path: &Utf8Path) -> bool {
+    let now = super::inputs::nanos(std::time::SystemTime::now());
+    Stamp::of(path).is_ok_and(|stamp| stamp.modified > now)
+}
+
+fn damage(variant: &Variant, store: &Store) -> Option<String> {
+    if !store.blobs().has(&variant.pack) {
+        return Some("the unit's small files".into());
+    }
+    let broken = |file: &&crate::cache::record::StoredFile| !store.blobs().has(&file.blob);
+    variant.files.iter().find(broken).map(|file| file.path.clone())
+}

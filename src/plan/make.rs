@@ -1,0 +1,365 @@
+//! Makes a plan from scratch: asks cargo, reads manifests, computes keys.
+//!
+//! This costs as much as a no-op of cargo's, so its result is remembered (see
+//! [`super::state`]) together with everything that it rests on.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::inputs::{Memo, Stamp};
+use super::key::{self, Common};
+use super::watch::{Watch, WatchKind, Watcher, find_program};
+use super::{Dirs, Plan, PlanError, PlanUnit};
+use crate::cargo::args::Invocation;
+use crate::cargo::command::Cargo;
+use crate::cargo::config::Config;
+use crate::cargo::diagnostics::named;
+use crate::cargo::layout;
+use crate::cargo::manifest::Manifests;
+use crate::cargo::messages::artifact_head;
+use crate::cargo::toolchain::Toolchain;
+use crate::cargo::unit_graph::{GraphUnit, UnitGraph};
+use crate::cargo::workspace::{Origin, Package, Workspace};
+use crate::unit::{Action, Digest, KeyHasher};
+
+/// A new plan, and what it rests on.
+pub struct Made {
+    /// The plan.
+    pub plan: Plan,
+    /// What has to stay for it to hold.
+    pub watches: Vec<Watch>,
+    /// The digest of the compiler's files under the name by which it may be
+    /// found again, if it had to be computed.
+    pub toolchain_note: Option<(String, Digest)>,
+}
+
+/// Asks cargo for everything and puts the plan together. `known_toolchain`
+/// looks up a digest noted by an earlier build.
+///
+/// # Errors
+/// When cargo refuses, or anything about its answers is unknown to us.
+pub fn make(
+    cargo: &Cargo,
+    inv: &Invocation,
+    cwd: &Utf8Path,
+    memo: &Memo,
+    known_toolchain: &dyn Fn(&str) -> Option<Digest>,
+) -> Result<Made, PlanError> {
+    let cargo_home = cargo_home()?;
+    let config = Config::load(cwd, &cargo_home, &inv.config)?;
+    // cargo is asked for both things at once: each takes as long as a no-op.
+    let (graph, rest) = std::thread::scope(|scope| {
+        let graph = scope.spawn(|| UnitGraph::ask(cargo, inv));
+        let rest = Toolchain::ask(cargo, inv, &config).and_then(|toolchain| {
+            let mut platforms = vec![toolchain.host.clone()];
+            platforms.extend(inv.targets.iter().filter(|t| !t.ends_with(".json")).cloned());
+            Ok((Workspace::ask(cargo, inv, &platforms)?, toolchain))
+        });
+        (graph.join(), rest)
+    });
+    let (graph, warnings) =
+        graph.map_err(|_| PlanError::Surroundings("the planning thread failed".into()))??;
+    let (workspace, toolchain) = rest?;
+
+    let dirs = Dirs {
+        workspace: workspace.root.clone(),
+        build: workspace.build_dir.clone(),
+        target: workspace.target_dir.clone(),
+        cargo_home,
+    };
+    let (files, toolchain_note) = toolchain_digest(&toolchain, known_toolchain)?;
+    let mut watcher = Watcher::default();
+    watch_surroundings(&mut watcher, cargo, inv, cwd, &config, &toolchain, &workspace);
+    let common = Common::new(
+        &dirs,
+        &config,
+        &[inv.config.clone(), inv.unstable.clone()].concat(),
+        &toolchain,
+        files,
+        &|path| memo.file(path).ok(),
+    );
+    let units = plan_units(&graph, inv, &dirs, &workspace, &common, &mut watcher)?;
+    let mut profile_dirs: Vec<String> = graph.units.iter().map(layout::profile_dir).collect();
+    profile_dirs.sort();
+    profile_dirs.dedup();
+    Ok(Made {
+        plan: Plan {
+            cargo_minor: toolchain.cargo_minor(),
+            profile_dirs,
+            finished: finished(&graph),
+            warnings,
+            units,
+            dirs,
+        },
+        watches: watcher.finish(),
+        toolchain_note,
+    })
+}
+
+/// `$CARGO_HOME`, or where it is by default (the `home` crate's rule).
+fn cargo_home() -> Result<Utf8PathBuf, PlanError> {
+    let given = std::env::var("CARGO_HOME").ok().filter(|v| !v.is_empty());
+    let path = match given {
+        Some(path) => std::path::absolute(path).ok(),
+        None => etcetera::home_dir().ok().map(|home| home.join(".cargo")),
+    };
+    path.and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
+        .ok_or_else(|| PlanError::Surroundings("found no CARGO_HOME".into()))
+}
+
+/// The digest of all files of the compiler. It is noted under a name made of
+/// their stamps, so that the files are read once per installation.
+fn toolchain_digest(
+    toolchain: &Toolchain,
+    known: &dyn Fn(&str) -> Option<Digest>,
+) -> Result<(Digest, Option<(String, Digest)>), PlanError> {
+    use rayon::prelude::*;
+    let mut stamps = KeyHasher::new("toolchain stamps");
+    for path in &toolchain.files {
+        let stamp = Stamp::of(path).map_err(|source| {
+            PlanError::Surroundings(format!("could not look at {path}: {source}"))
+        })?;
+        let Stamp {
+            size,
+            modified,
+            changed,
+            inode,
+        } = stamp;
+        stamps.part(path.as_str(), &size.to_le_bytes());
+        stamps.part("modified", &modified.to_le_bytes());
+        stamps.part("changed", &changed.to_le_bytes());
+        stamps.part("inode", &inode.to_le_bytes());
+    }
+    let name = format!("toolchain/{}", stamps.finish().hex());
+    if let Some(digest) = known(&name) {
+        return Ok((digest, None));
+    }
+    let digests: Result<Vec<Digest>, std::io::Error> = toolchain
+        .files
+        .par_iter()
+        .map(|path| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_mmap(path)?;
+            Ok(Digest(*hasher.finalize().as_bytes()))
+        })
+        .collect();
+    let digests = digests.map_err(|source| {
+        PlanError::Surroundings(format!("could not read the compiler's files: {source}"))
+    })?;
+    let mut hasher = KeyHasher::new("toolchain");
+    for (path, digest) in toolchain.files.iter().zip(digests) {
+        // The name without its place: the same compiler elsewhere is the same.
+        hasher.part(path.file_name().unwrap_or_default(), &digest.0);
+    }
+    let digest = hasher.finish();
+    Ok((digest, Some((name, digest))))
+}
+
+fn watch_surroundings(
+    watcher: &mut Watcher,
+    cargo: &Cargo,
+    inv: &Invocation,
+    cwd: &Utf8Path,
+    config: &Config,
+    toolchain: &Toolchain,
+    workspace: &Workspace,
+) {
+    for path in &config.candidates {
+        watcher.add(path, WatchKind::File);
+    }
+    for dir in cwd.ancestors() {
+        for name in ["rust-toolchain", "rust-toolchain.toml"] {
+            watcher.add(dir.join(name), WatchKind::File);
+        }
+    }
+    if let Some(path) = rustup_settings() {
+        watcher.add(path, WatchKind::File);
+    }
+    for path in toolchain.files.iter().chain(&toolchain.dirs) {
+        watcher.add(path, WatchKind::Stamp);
+    }
+    if let Some(path) = find_program(&cargo.program()) {
+        watcher.add(path, WatchKind::Stamp);
+    }
+    for tool in key::tools(config).into_iter().chain(key::wrappers(config)) {
+        if let Some(path) = find_program(&tool) {
+            watcher.add(path, WatchKind::Stamp);
+        }
+        watcher.add(tool, WatchKind::Program);
+    }
+    watcher.add(workspace.root.join("Cargo.toml"), WatchKind::File);
+    watcher.add(workspace.root.join("Cargo.lock"), WatchKind::File);
+    // A manifest that appears above could claim this workspace.
+    let start = inv
+        .manifest_path
+        .as_ref()
+        .map_or(cwd.to_owned(), |path| cwd.join(path));
+    for dir in start.ancestors() {
+        watcher.add(dir.join("Cargo.toml"), WatchKind::File);
+    }
+    for package in workspace.packages.values() {
+        if package.origin != Origin::External {
+            watcher.add(&package.manifest_path, WatchKind::File);
+            if let Some(dir) = package.manifest_path.parent() {
+                watcher.package(dir);
+                // Where `members = ["crates/*"]` finds the next one.
+                if let Some(above) = dir.parent() {
+                    watcher.add(above, WatchKind::Listing);
+                }
+            }
+        }
+    }
+}
+
+fn rustup_settings() -> Option<Utf8PathBuf> {
+    let given = std::env::var("RUSTUP_HOME").ok().filter(|v| !v.is_empty());
+    let home = match given {
+        Some(home) => home.into(),
+        None => etcetera::home_dir().ok()?.join(".rustup"),
+    };
+    Utf8PathBuf::from_path_buf(home.join("settings.toml")).ok()
+}
+
+fn plan_units(
+    graph: &UnitGraph,
+    inv: &Invocation,
+    dirs: &Dirs,
+    workspace: &Workspace,
+    common: &Common,
+    watcher: &mut Watcher,
+) -> Result<Vec<PlanUnit>, PlanError> {
+    let order = graph.order()?;
+    let mut position = vec![0; graph.units.len()];
+    for (at, &unit) in order.iter().enumerate() {
+        position[unit] = at;
+    }
+    let mut manifests = Manifests::default();
+    let extra_args = match (inv.verb.as_str(), inv.args.iter().position(|a| a == "--")) {
+        ("rustc", Some(at)) => &inv.args[at + 1..],
+        _ => &[],
+    };
+    let mut units: Vec<PlanUnit> = Vec::with_capacity(order.len());
+    for &index in &order {
+        let graph_unit = &graph.units[index];
+        let src_path = Utf8Path::new(&graph_unit.target.src_path);
+        let package = workspace
+            .package(&graph_unit.pkg_id, src_path)
+            .ok_or_else(|| {
+                PlanError::Surroundings(format!("found no manifest for {}", graph_unit.pkg_id))
+            })?;
+        let deps: Vec<usize> = graph_unit.dependencies.iter().map(|&d| position[d]).collect();
+        let is_root = graph.roots.contains(&index);
+        let action = match graph_unit.mode.as_str() {
+            "build" | "check" | "test" => Action::Compile,
+            "run-custom-build" => Action::RunScript,
+            _ => Action::Other,
+        };
+        let external = package.origin == Origin::External;
+        let key = if action == Action::Other {
+            Err(format!("mode {}", graph_unit.mode))
+        } else {
+            let dep_keys: Result<Vec<Digest>, String> = deps
+                .iter()
+                .map(|&dep| {
+                    let dep = &units[dep];
+                    dep.key.clone().map_err(|_| format!("depends on {}", dep.title))
+                })
+                .collect();
+            let manifest = match external {
+                true => None,
+                false => Some(manifests.identity(&package.manifest_path)?),
+            };
+            let target_spec = target_spec(graph_unit, watcher)?;
+            dep_keys.map(|dep_keys| {
+                let of = key::Package {
+                    dirs,
+                    name: &package.name,
+                    version: &package.version,
+                    manifest,
+                    target_spec,
+                    extra_args: if is_root { extra_args } else { &[] },
+                };
+                common.unit(graph_unit, &of, &dep_keys)
+            })
+        };
+        units.push(plan_unit(graph_unit, &package, dirs, action, key, deps, is_root));
+    }
+    for path in manifests.files() {
+        watcher.add(path, WatchKind::File);
+    }
+    Ok(units)
+}
+
+fn plan_unit(
+    graph: &GraphUnit,
+    package: &Package,
+    dirs: &Dirs,
+    action: Action,
+    key: Result<Digest, String>,
+    deps: Vec<usize>,
+    is_root: bool,
+) -> PlanUnit {
+    let package_dir = package.manifest_path.parent().unwrap_or(Utf8Path::new(""));
+    // cargo: `path_args`
+    let inside = Utf8Path::new(&graph.target.src_path).starts_with(&dirs.workspace);
+    let compile_dir = if inside { &dirs.workspace } else { package_dir };
+    let external = package.origin == Origin::External;
+    PlanUnit {
+        title: title(graph, package),
+        package: package.name.clone(),
+        version: package.version.clone(),
+        package_dir: package_dir.to_owned(),
+        compile_dir: compile_dir.to_owned(),
+        action,
+        key,
+        deps,
+        is_root,
+        shows_warnings: graph.pkg_id.starts_with("path+"),
+        linkable: !graph.profile.incremental,
+        artifact_head: artifact_head(graph, package.manifest_path.as_str()),
+        named: named(graph, &package.name),
+        external,
+        graph: GraphUnit {
+            raw: serde_json::Value::Null,
+            ..graph.clone()
+        },
+    }
+}
+
+fn title(unit: &GraphUnit, package: &Package) -> String {
+    let kind = unit.target.kind.first().map_or("lib", String::as_str);
+    let what = match (unit.mode.as_str(), kind) {
+        ("run-custom-build", _) => "build script run".to_owned(),
+        (_, "custom-build") => "build script".to_owned(),
+        (mode, "lib" | "rlib" | "proc-macro") if mode != "test" => kind.to_owned(),
+        ("test", kind) => format!("{kind} {:?} test", unit.target.name),
+        (_, kind) => format!("{kind} {:?}", unit.target.name),
+    };
+    format!("{} {} ({what})", package.name, package.version)
+}
+
+fn target_spec(unit: &GraphUnit, watcher: &mut Watcher) -> Result<Option<Digest>, PlanError> {
+    let Some(path) = unit.platform.as_deref().filter(|p| p.ends_with(".json")) else {
+        return Ok(None);
+    };
+    watcher.add(path, WatchKind::File);
+    let bytes = fs_err::read(path)
+        .map_err(|source| PlanError::Surroundings(format!("could not read {path}: {source}")))?;
+    Ok(Some(Digest::of(&bytes)))
+}
+
+/// What cargo's last line says of the profile (cargo: `drain_the_queue`).
+fn finished(graph: &UnitGraph) -> String {
+    let root = graph.roots.first().map(|&root| &graph.units[root]);
+    let Some(profile) = root.map(|unit| &unit.profile) else {
+        return "`dev` profile [unoptimized + debuginfo] target(s)".to_owned();
+    };
+    let optimized = match profile.opt_level.as_str() {
+        "0" => "unoptimized",
+        _ => "optimized",
+    };
+    let debuginfo = match profile.debuginfo.as_str() {
+        "0" => "",
+        _ => " + debuginfo",
+    };
+    format!("`{}` profile [{optimized}{debuginfo}] target(s)", profile.name)
+}

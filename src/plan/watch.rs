@@ -1,0 +1,219 @@
+//! What a remembered plan rests on, and whether that still stands.
+//!
+//! A plan holds as long as nothing changed that cargo's unit graph or our keys
+//! come from: manifests, lock file, configuration, toolchain, the directories
+//! in which cargo discovers targets. Contents count, not times: a touched
+//! manifest keeps its plan.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use super::inputs::Stamp;
+use crate::unit::{Digest, KeyHasher};
+
+/// One thing that a plan rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// What of it counts.
+    pub kind: WatchKind,
+    /// Its stamp, none if it did not exist.
+    pub stamp: Option<Stamp>,
+    /// Its digest, where the stamp alone does not decide.
+    pub digest: Option<Digest>,
+}
+
+/// What of a watched path counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WatchKind {
+    /// The content of a file, or that there is none.
+    File,
+    /// The names in a directory, as far as they are targets.
+    Listing,
+    /// The stamp: any change at all.
+    Stamp,
+    /// Where this program (a bare name) is found on `PATH`.
+    Program,
+}
+
+/// The outcome of checking all watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing changed.
+    Firm,
+    /// Only times changed: the plan holds, the watches need to be renewed.
+    Touched(Vec<Watch>),
+    /// The plan is void, because of this path.
+    Void(Utf8PathBuf),
+}
+
+/// Collects watches, each path and kind once.
+#[derive(Debug, Default)]
+pub struct Watcher(BTreeSet<(Utf8PathBuf, WatchKind)>);
+
+impl Watcher {
+    /// Watches one path.
+    pub fn add(&mut self, path: impl Into<Utf8PathBuf>, kind: WatchKind) {
+        self.0.insert((path.into(), kind));
+    }
+
+    /// Watches everything from which cargo discovers the targets of a package.
+    pub fn package(&mut self, dir: &Utf8Path) {
+        for file in ["build.rs", "src/main.rs", "src/lib.rs"] {
+            // Only whether they exist; their contents are inputs of units.
+            self.add(dir.join(file), WatchKind::Listing);
+        }
+        for sub in ["src/bin", "examples", "tests", "benches"] {
+            self.add(dir.join(sub), WatchKind::Listing);
+        }
+    }
+
+    /// Looks at everything once.
+    pub fn finish(self) -> Vec<Watch> {
+        self.0
+            .into_iter()
+            .map(|(path, kind)| look(path, kind))
+            .collect()
+    }
+}
+
+fn look(path: Utf8PathBuf, kind: WatchKind) -> Watch {
+    let stamp = match kind {
+        WatchKind::Program => None,
+        _ => Stamp::of(&path).ok(),
+    };
+    let digest = digest(&path, kind);
+    Watch {
+        path,
+        kind,
+        stamp,
+        digest,
+    }
+}
+
+fn digest(path: &Utf8Path, kind: WatchKind) -> Option<Digest> {
+    match kind {
+        WatchKind::Stamp => None,
+        WatchKind::File => fs::read(path).ok().map(|bytes| Digest::of(&bytes)),
+        WatchKind::Listing => Some(listing(path)),
+        WatchKind::Program => find_program(path.as_str()).map(|p| Digest::of(p.as_str().as_bytes())),
+    }
+}
+
+/// The names that target discovery looks at: `*.rs`, and directories with
+/// whether they hold a `main.rs` or a manifest.
+fn listing(path: &Utf8Path) -> Digest {
+    let mut hasher = KeyHasher::new("listing");
+    let Ok(meta) = fs::metadata(path) else {
+        return hasher.part("missing", b"").finish();
+    };
+    if meta.is_file() {
+        return hasher.part("file", b"").finish();
+    }
+    let mut names: Vec<String> = fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let entry = path.join(&name);
+            if entry.is_dir() {
+                let main = entry.join("main.rs").is_file();
+                let manifest = entry.join("Cargo.toml").is_file();
+                Some(format!("{name}/ {main} {manifest}"))
+            } else {
+                name.ends_with(".rs").then_some(name)
+            }
+        })
+        .collect();
+    names.sort();
+    for name in names {
+        hasher.part("name", name.as_bytes());
+    }
+    hasher.finish()
+}
+
+/// Where a program is found: a path as it is, a bare name on `PATH`.
+pub fn find_program(name: &str) -> Option<Utf8PathBuf> {
+    if name.contains(['/', '\\']) {
+        return Utf8Path::new(name).canonicalize_utf8().ok();
+    }
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .filter_map(|dir| Utf8PathBuf::from_path_buf(dir.join(&file)).ok())
+        .find(|path| path.is_file())
+        .and_then(|path| path.canonicalize_utf8().ok())
+}
+
+/// Checks all watches.
+pub fn check(watches: &[Watch]) -> Standing {
+    let mut touched = false;
+    let mut renewed = Vec::new();
+    for watch in watches {
+        if watch.kind != WatchKind::Program && Stamp::of(&watch.path).ok() == watch.stamp {
+            continue;
+        }
+        let now = look(watch.path.clone(), watch.kind);
+        if watch.kind == WatchKind::Stamp || now.digest != watch.digest {
+            return Standing::Void(watch.path.clone());
+        }
+        if watch.kind != WatchKind::Program {
+            touched = true;
+            renewed.push(now);
+        }
+    }
+    if !touched {
+        return Standing::Firm;
+    }
+    let mut all = watches.to_vec();
+    for watch in &mut all {
+        let same = |new: &&Watch| new.path == watch.path && new.kind == watch.kind;
+        if let Some(new) = renewed.iter().find(same) {
+            *watch = new.clone();
+        }
+    }
+    Standing::Touched(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_count_and_times_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        fs::write(dir.join("Cargo.toml"), "a").unwrap();
+        fs::create_dir(dir.join("tests")).unwrap();
+        let mut watcher = Watcher::default();
+        watcher.add(dir.join("Cargo.toml"), WatchKind::File);
+        watcher.add(dir.join("config"), WatchKind::File);
+        watcher.package(dir);
+        let watches = watcher.finish();
+        assert_eq!(check(&watches), Standing::Firm);
+
+        let past = filetime::FileTime::from_unix_time(1_000_000_000, 0);
+        filetime::set_file_mtime(dir.join("Cargo.toml"), past).unwrap();
+        fs::write(dir.join("tests/data.txt"), "no target").unwrap();
+        let Standing::Touched(renewed) = check(&watches) else {
+            panic!("only times changed");
+        };
+        assert_eq!(check(&renewed), Standing::Firm);
+
+        fs::write(dir.join("tests/it.rs"), "").unwrap();
+        assert_eq!(check(&renewed), Standing::Void(dir.join("tests")));
+        fs::remove_file(dir.join("tests/it.rs")).unwrap();
+        fs::write(dir.join("config"), "").unwrap();
+        assert_eq!(check(&renewed), Standing::Void(dir.join("config")));
+        fs::remove_file(dir.join("config")).unwrap();
+        fs::write(dir.join("build.rs"), "").unwrap();
+        assert_eq!(check(&renewed), Standing::Void(dir.join("build.rs")));
+        fs::remove_file(dir.join("build.rs")).unwrap();
+        fs::write(dir.join("Cargo.toml"), "b").unwrap();
+        assert_eq!(check(&renewed), Standing::Void(dir.join("Cargo.toml")));
+    }
+}
