@@ -72,6 +72,21 @@ pub enum Event {
     Finished(Summary),
 }
 
+/// A line that cargo would print, had it been started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CargoLine {
+    /// A status such as `Fresh`, with its text.
+    Status(&'static str, String),
+    /// A warning of cargo's own.
+    Warning(String),
+    /// An error of cargo's own.
+    Error(String),
+    /// Text with colours as it is, for stderr (rustc's diagnostics).
+    Rendered(String),
+    /// A JSON message for stdout.
+    Json(String),
+}
+
 /// The figures of one build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {

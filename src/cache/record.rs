@@ -32,10 +32,11 @@ pub struct Variant {
     pub files: Vec<StoredFile>,
     /// The small files, together in one blob (see [`Packed`]).
     pub pack: Blob,
-    /// Files as cargo lists them in its message, below the build directory.
+    /// Files in the order of cargo's message, as they are before uplifting,
+    /// below the build directory.
     pub filenames: Vec<String>,
-    /// The one of them that is the executable.
-    pub executable: Option<String>,
+    /// Whether the first of them is an executable, to cargo.
+    pub executable: bool,
     /// How long cargo took for it, in milliseconds.
     pub build_ms: u64,
     /// When it was recorded, in seconds since 1970.
@@ -93,12 +94,22 @@ pub struct StoredFile {
 pub struct Packed {
     /// Files below the build directory, in the order of their roles.
     pub files: Vec<PackedFile>,
-    /// cargo's message about a build script's run, with rooted paths as JSON.
+    /// cargo's message about a build script's run, as JSON with rooted paths.
     pub script: Option<Vec<u8>>,
-    /// Dep-info files that cargo writes beside uplifted artifacts: the name
-    /// below the profile directory, and the text. Empty unless the unit was
-    /// built as a root.
-    pub uplifted_dep_info: Vec<(String, Vec<u8>)>,
+    /// The files that cargo puts beside the others in the target directory;
+    /// none if the unit was not uplifted when it was recorded.
+    pub uplifted: Option<Vec<UpliftedFile>>,
+}
+
+/// A file that cargo uplifts, or the dep-info that it writes beside one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpliftedFile {
+    /// Below the target directory.
+    pub path: String,
+    /// The unit's file below the build directory; none for dep-info.
+    pub from: Option<String>,
+    /// The text of dep-info, with rooted paths.
+    pub text: Vec<u8>,
 }
 
 /// A small file.

@@ -90,15 +90,33 @@ pub fn nanos(time: SystemTime) -> i64 {
 /// Digests of files, remembered by stamp.
 #[derive(Debug, Default)]
 pub struct Memo {
-    known: Mutex<HashMap<Utf8PathBuf, (Stamp, Digest)>>,
+    known: Mutex<HashMap<Utf8PathBuf, Known>>,
     hashed: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    stamp: Stamp,
+    digest: Digest,
+    used: bool,
 }
 
 impl Memo {
     /// A memo that begins with these entries.
     pub fn with(known: HashMap<Utf8PathBuf, (Stamp, Digest)>) -> Memo {
+        let entry = |(path, (stamp, digest))| {
+            let used = false;
+            (
+                path,
+                Known {
+                    stamp,
+                    digest,
+                    used,
+                },
+            )
+        };
         Memo {
-            known: Mutex::new(known),
+            known: Mutex::new(known.into_iter().map(entry).collect()),
             hashed: AtomicU64::new(0),
         }
     }
@@ -108,12 +126,7 @@ impl Memo {
         self.hashed.load(Ordering::Relaxed)
     }
 
-    /// What is known of a file, without looking at it.
-    pub fn get(&self, path: &Utf8Path) -> Option<(Stamp, Digest)> {
-        self.known().get(path).copied()
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Utf8PathBuf, (Stamp, Digest)>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Utf8PathBuf, Known>> {
         // A panic elsewhere leaves the map whole: every change is one insert.
         self.known.lock().unwrap_or_else(|poison| poison.into_inner())
     }
@@ -124,16 +137,23 @@ impl Memo {
     /// When the file cannot be read.
     pub fn file(&self, path: &Utf8Path) -> std::io::Result<Digest> {
         let stamp = Stamp::of(path)?;
-        if let Some((known, digest)) = self.get(path)
-            && known == stamp
+        if let Some(known) = self.known().get_mut(path)
+            && known.stamp == stamp
         {
-            return Ok(digest);
+            known.used = true;
+            return Ok(known.digest);
         }
         let read_at = nanos(SystemTime::now());
         let digest = Digest::of(&fs::read(path)?);
         self.hashed.fetch_add(1, Ordering::Relaxed);
         if stamp.is_settled(read_at) && Stamp::of(path)? == stamp {
-            self.known().insert(path.to_owned(), (stamp, digest));
+            let used = true;
+            let known = Known {
+                stamp,
+                digest,
+                used,
+            };
+            self.known().insert(path.to_owned(), known);
         } else {
             self.known().remove(path);
         }
@@ -180,9 +200,12 @@ impl Memo {
         Ok(hasher.finish())
     }
 
-    /// All entries, for remembering.
+    /// All entries that were of use, for remembering.
     pub fn entries(&self) -> HashMap<Utf8PathBuf, (Stamp, Digest)> {
-        self.known().clone()
+        let known = self.known();
+        let used = known.iter().filter(|(_, known)| known.used);
+        used.map(|(path, known)| (path.clone(), (known.stamp, known.digest)))
+            .collect()
     }
 }
 
@@ -206,7 +229,7 @@ mod tests {
         fs::write(&file, "two").unwrap();
         assert_ne!(memo.file(&file).unwrap(), one);
         assert_eq!(memo.hashed(), 2);
-        assert!(memo.get(&file).is_none());
+        assert!(memo.entries().is_empty());
     }
 
     #[test]

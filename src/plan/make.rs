@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::inputs::{Memo, Stamp};
 use super::key::{self, Common};
 use super::watch::{Watch, WatchKind, Watcher, find_program};
-use super::{Dirs, Plan, PlanError, PlanUnit};
+use super::{Dirs, Plan, PlanError, PlanUnit, Term};
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 use crate::cargo::config::Config;
@@ -87,12 +87,27 @@ pub fn make(
             profile_dirs,
             finished: finished(&graph),
             warnings,
+            term: term(&config),
             units,
             dirs,
         },
         watches: watcher.finish(),
         toolchain_note,
     })
+}
+
+fn term(config: &Config) -> Term {
+    let value = |key: &str| {
+        let mut files = config.files.iter();
+        files.find_map(|file| file.table.get("term")?.get(key).cloned())
+    };
+    let flag = |key| value(key).and_then(|v| v.as_bool());
+    Term {
+        quiet: flag("quiet"),
+        verbose: flag("verbose"),
+        color: value("color").and_then(|v| v.as_str().map(str::to_owned)),
+        progress: value("progress").and_then(|v| Some(v.get("when")?.as_str()?.to_owned())),
+    }
 }
 
 /// `$CARGO_HOME`, or where it is by default (the `home` crate's rule).

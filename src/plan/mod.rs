@@ -48,6 +48,22 @@ pub struct Plan {
     pub finished: String,
     /// cargo's own warnings while planning, with colours.
     pub warnings: String,
+    /// What `[term]` in cargo's configuration says.
+    pub term: Term,
+}
+
+/// Settings of `[term]` that our output follows; the environment and the
+/// command line go before them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// `term.quiet`.
+    pub quiet: Option<bool>,
+    /// `term.verbose`.
+    pub verbose: Option<bool>,
+    /// `term.color`.
+    pub color: Option<String>,
+    /// `term.progress.when`.
+    pub progress: Option<String>,
 }
 
 /// The directories of a build.

@@ -1,0 +1,49 @@
+//! `--help` and `--version`.
+
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, Command};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo zbuild                     like `cargo build`
+  cargo zbuild -p app --release    with any argument of `cargo build`
+  cargo zbuild check               like `cargo check`
+  cargo zbuild --quiet --message-format=json-render-diagnostics
+
+Environment:
+  ZBUILD_CACHE_DIR   where the cache is (default: the user's cache directory)
+  ZBUILD_DISABLE     set to 1: run plain cargo
+
+A verb that is not named here is handed to cargo as it is. The exit code is
+always cargo's.";
+
+fn command() -> Command {
+    Command::new("cargo zbuild")
+        .about("A drop-in for `cargo build` that never compiles the same thing twice")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXAMPLES)
+        .arg(
+            Arg::new("verb")
+                .value_name("VERB")
+                .help("build (the default), check or rustc"),
+        )
+        .arg(
+            Arg::new("args")
+                .value_name("ARGS")
+                .action(ArgAction::Append)
+                .help("Any arguments of that cargo command"),
+        )
+}
+
+/// Prints the help.
+pub fn print() -> ExitCode {
+    anstream::println!("{}", command().render_help().ansi());
+    ExitCode::SUCCESS
+}
+
+/// Prints the version.
+pub fn version() -> ExitCode {
+    anstream::println!("cargo-zbuild {}", env!("CARGO_PKG_VERSION"));
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,15 @@
+//! Acts on a plan: restores hits, lets cargo build the misses, captures what
+//! it built.
+//!
+//! Only this room changes a target directory, and only while it holds cargo's
+//! own locks. It must never inject anything that a later cargo could take for
+//! a change, and never leave a unit half restored: the fingerprint goes first
+//! when a unit is replaced and comes last when it is restored.
+
+pub mod capture;
+pub mod proof;
+pub mod replay;
+pub mod restore;
+pub mod run;
+pub mod scan;
+pub mod session;

@@ -1,0 +1,482 @@
+//! Puts hits into the target directory so that cargo finds them fresh.
+//!
+//! Times follow cargo's rules (`check_filesystem`): no output of a dependency
+//! may be newer than one's own, dep-info and a build script's stdout may not
+//! be older than the inputs they stand for. Two times satisfy all of them. The
+//! *stored time*, constant and long ago, is for units that only rest on others
+//! with the same time; their libraries can be hard links. Everything else gets
+//! the *stamp* of this run, a time sampled before any input was read, so that
+//! an edit made meanwhile stays visible.
+
+use camino::Utf8Path;
+use filetime::FileTime;
+use fs_err as fs;
+use rayon::prelude::*;
+
+use crate::cache::blobs::STORED_TIME;
+use crate::cache::record::{Packed, Variant, decode_pack};
+use crate::cache::tree::{self, Way, inside};
+use crate::cache::{CacheError, Store};
+use crate::event::{Event, Phase, Sink};
+use crate::plan::inputs::{Stamp, nanos};
+use crate::plan::lookup::Decision;
+use crate::plan::state::{SeenFile, Uplifted, UnitState};
+use crate::plan::{Dirs, Plan, PlanUnit};
+use crate::unit::{Role, Verdict};
+
+/// When the files of a unit are to be dated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timing {
+    /// Nothing about this unit changes.
+    Left,
+    /// Its outputs, and what cargo compares them with, get the stamp.
+    Stamped,
+    /// Only its dep-info gets the stamp: an input was touched.
+    DepInfo,
+    /// It is restored with the stored time.
+    Stored,
+}
+
+/// A file system time `ago` before now: the stamp of a run.
+pub fn stamp_before_now(ago: std::time::Duration) -> FileTime {
+    FileTime::from_system_time(std::time::SystemTime::now() - ago)
+}
+
+/// Nanoseconds since 1970.
+pub fn file_nanos(time: FileTime) -> i64 {
+    time.unix_seconds()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(i64::from(time.nanoseconds()))
+}
+
+/// Restores all hits and sets right what was touched. `units` is updated to
+/// what is in place afterwards. Returns for each unit whether its uplifted
+/// files are unknown to us, so that cargo has to put them there.
+///
+/// # Errors
+/// When a file cannot be written or a blob turns out to be damaged. The target
+/// directory is then left without the fingerprints of the units concerned, so
+/// that cargo builds them.
+pub fn restore(
+    plan: &Plan,
+    decisions: &[Decision],
+    units: &mut [Option<UnitState>],
+    store: &Store,
+    stamp: FileTime,
+    sink: &dyn Sink,
+) -> Result<Vec<bool>, CacheError> {
+    let timings = timings(plan, decisions, units, is_empty_target(plan));
+    let hits = decisions.iter().filter(|d| d.verdict == Verdict::Hit);
+    let total: usize = hits.map(|d| d.variant.as_ref().map_or(0, |v| v.files.len())).sum();
+    sink.event(Event::Begin(Phase::Restore, total as u64));
+    drop_outdated(plan, decisions, units)?;
+    let done: Result<Vec<(Option<UnitState>, bool)>, CacheError> = plan
+        .units
+        .par_iter()
+        .zip(decisions)
+        .zip(&timings)
+        .zip(&*units)
+        .map(|(((unit, decision), timing), before)| {
+            let (state, unknown) = match (&decision.variant, before) {
+                (Some(variant), _) => {
+                    let time = match timing {
+                        Timing::Stored => FileTime::from_unix_time(STORED_TIME, 0),
+                        _ => stamp,
+                    };
+                    one(&plan.dirs, unit, variant, store, time, sink)?
+                }
+                (None, Some(before)) if decision.verdict == Verdict::InPlace => {
+                    (renew(&plan.dirs, unit, before, *timing, stamp)?, false)
+                }
+                _ => return Ok((None, false)),
+            };
+            Ok((Some(uplift(&plan.dirs, unit, state)?), unknown))
+        })
+        .collect();
+    let done = done?;
+    let mut unknown = Vec::with_capacity(done.len());
+    for (slot, (state, missing)) in units.iter_mut().zip(done) {
+        *slot = state;
+        unknown.push(missing);
+    }
+    Ok(unknown)
+}
+
+/// Whether the profile directories hold no unit at all: only then nothing can
+/// be there that was built against other bytes and that an old time would
+/// deceive cargo about.
+fn is_empty_target(plan: &Plan) -> bool {
+    let is_empty = |dir: &Utf8Path| {
+        fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none())
+    };
+    plan.profile_dirs.iter().all(|profile| {
+        let dir = plan.dirs.build.join(profile);
+        is_empty(&dir.join(".fingerprint")) && is_empty(&dir.join("build"))
+    })
+}
+
+fn timings(
+    plan: &Plan,
+    decisions: &[Decision],
+    units: &[Option<UnitState>],
+    empty_target: bool,
+) -> Vec<Timing> {
+    let stored = STORED_TIME.saturating_mul(1_000_000_000);
+    let mut timings: Vec<Timing> = Vec::with_capacity(plan.units.len());
+    for (at, unit) in plan.units.iter().enumerate() {
+        let decision = &decisions[at];
+        let newer_dep = unit.deps.iter().any(|&dep| timings[dep] == Timing::Stamped);
+        timings.push(match &decision.verdict {
+            Verdict::Miss(_) => Timing::Left,
+            Verdict::InPlace if newer_dep => Timing::Stamped,
+            // A build script's stdout is its output and its dep-info at once.
+            Verdict::InPlace if decision.touched && unit.is_run() => Timing::Stamped,
+            Verdict::InPlace if decision.touched => Timing::DepInfo,
+            Verdict::InPlace => Timing::Left,
+            Verdict::Hit => {
+                let old = |&dep: &usize| match timings[dep] {
+                    Timing::Stored => true,
+                    Timing::Left => units[dep].as_ref().is_some_and(|state| {
+                        let mut outputs = state.files.iter().filter(|f| f.role <= Role::Text);
+                        outputs.all(|file| file.modified <= stored)
+                    }),
+                    Timing::Stamped | Timing::DepInfo => false,
+                };
+                let variant = decision.variant.as_ref();
+                let watched = unit.is_run() && variant.is_none_or(|v| !v.inputs.is_empty());
+                let can_be_old = empty_target
+                    && unit.linkable
+                    && !unit.is_uplifted()
+                    && !watched
+                    && unit.deps.iter().all(old);
+                if can_be_old {
+                    Timing::Stored
+                } else {
+                    Timing::Stamped
+                }
+            }
+        });
+    }
+    timings
+}
+
+/// Takes the fingerprints of units away that look fresh to cargo but were
+/// built from something else.
+fn drop_outdated(
+    plan: &Plan,
+    decisions: &[Decision],
+    units: &[Option<UnitState>],
+) -> Result<(), CacheError> {
+    for (decision, state) in decisions.iter().zip(units) {
+        if let (true, Some(state)) = (decision.outdated, state)
+            && let Some(file) = state.file(Role::Fingerprint)
+        {
+            tree::remove(&plan.dirs.build.join(&file.path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Restores one unit whole, its fingerprint last.
+fn one(
+    dirs: &Dirs,
+    unit: &PlanUnit,
+    variant: &Variant,
+    store: &Store,
+    time: FileTime,
+    sink: &dyn Sink,
+) -> Result<(UnitState, bool), CacheError> {
+    let build = &dirs.build;
+    let pack = decode_pack(&store.blobs().read(&variant.pack)?)
+        .ok_or_else(|| CacheError::Damaged(format!("the record of {}", unit.title)))?;
+    if let Some(file) = pack.files.iter().find(|f| f.role == Role::Fingerprint) {
+        tree::remove(&inside(build, &file.path)?)?;
+    }
+    clear_out_dir(dirs, &pack, unit)?;
+
+    let mut seen = Vec::with_capacity(variant.files.len() + pack.files.len());
+    let mut placed: Vec<(&crate::cache::record::StoredFile, camino::Utf8PathBuf)> = Vec::new();
+    let mut last_dir = None;
+    let stored = time.unix_seconds() == STORED_TIME;
+    for file in &variant.files {
+        let to = inside(build, &file.path)?;
+        make_parent(&to, &mut last_dir)?;
+        let twin = placed
+            .iter()
+            .find(|(other, _)| other.blob == file.blob && other.executable == file.executable);
+        if let Some((_, twin)) = twin {
+            // cargo links these two as well (`build-script-build`).
+            tree::link_or_copy(twin, &to, file.executable)?;
+        } else {
+            let way = match file.role {
+                Role::Library if stored => Way::Link,
+                _ => Way::Copy,
+            };
+            let from = store.blobs().verified(&file.blob)?;
+            tree::place(&from, &to, way, time, file.executable)?;
+            placed.push((file, to.clone()));
+        }
+        seen.push(see(dirs, &file.path, file.role)?);
+        sink.event(Event::Step(Phase::Restore));
+    }
+    let stamp_of_record = if stored { stamp_of_records(unit, variant) } else { time };
+    for file in &pack.files {
+        let to = inside(build, &file.path)?;
+        make_parent(&to, &mut last_dir)?;
+        match file.role {
+            Role::Text => tree::write(&to, &dirs.root_text(&file.content), time)?,
+            Role::DepInfo => tree::write(&to, &file.content, stamp_of_record)?,
+            _ => tree::write(&to, &file.content, time)?,
+        }
+        seen.push(see(dirs, &file.path, file.role)?);
+    }
+    let unknown = unit.is_uplifted() && pack.uplifted.is_none();
+    Ok((unit_state(dirs, variant, pack, seen), unknown))
+}
+
+/// The time of the dep-info of a unit that otherwise has the stored time. Only
+/// files outside of the registry are compared with it.
+fn stamp_of_records(unit: &PlanUnit, variant: &Variant) -> FileTime {
+    if unit.external && variant.inputs.is_empty() {
+        FileTime::from_unix_time(STORED_TIME, 0)
+    } else {
+        // Inputs that matched have been there before this process began.
+        stamp_before_now(std::time::Duration::from_millis(super::session::SETTLE_MS))
+    }
+}
+
+fn make_parent(
+    path: &Utf8Path,
+    last: &mut Option<camino::Utf8PathBuf>,
+) -> Result<(), CacheError> {
+    let parent = path.parent();
+    if parent != last.as_deref()
+        && let Some(parent) = parent
+    {
+        fs::create_dir_all(parent)?;
+        *last = Some(parent.to_owned());
+    }
+    Ok(())
+}
+
+/// Removes what an earlier run of the build script left in its `OUT_DIR`.
+fn clear_out_dir(dirs: &Dirs, pack: &Packed, unit: &PlanUnit) -> Result<(), CacheError> {
+    if !unit.is_run() {
+        return Ok(());
+    }
+    if let Some(script) = script_of(dirs, pack) {
+        let out_dir = Utf8Path::new(&script.out_dir);
+        let expected = out_dir.starts_with(&dirs.build) && out_dir.file_name() == Some("out");
+        if expected && out_dir.is_dir() {
+            fs::remove_dir_all(out_dir)?;
+        }
+        if expected {
+            fs::create_dir_all(out_dir)?;
+        }
+    }
+    Ok(())
+}
+
+fn see(dirs: &Dirs, path: &str, role: Role) -> Result<SeenFile, CacheError> {
+    let stamp = Stamp::of(&dirs.build.join(path))?;
+    Ok(SeenFile {
+        path: path.to_owned(),
+        role,
+        size: stamp.size,
+        modified: stamp.modified,
+    })
+}
+
+fn script_of(dirs: &Dirs, pack: &Packed) -> Option<crate::cargo::messages::Script> {
+    let rooted = dirs.root_text(pack.script.as_ref()?);
+    serde_json::from_slice(&rooted).ok()
+}
+
+/// What is in place after a unit was restored or captured.
+pub fn unit_state(
+    dirs: &Dirs,
+    variant: &Variant,
+    pack: Packed,
+    files: Vec<SeenFile>,
+) -> UnitState {
+    let script = script_of(dirs, &pack);
+    let mut diagnostics = String::new();
+    let mut script_messages = Vec::new();
+    for file in &pack.files {
+        let name = Utf8Path::new(&file.path).file_name().unwrap_or_default();
+        match file.role {
+            Role::Record if name.starts_with("output-") => {
+                diagnostics = String::from_utf8_lossy(&file.content).into_owned();
+            }
+            Role::Text if script.is_some() && (name == "output" || name == "stdout") => {
+                let text = dirs.root_text(&file.content);
+                script_messages = crate::cargo::script::parse(&text).messages;
+            }
+            _ => {}
+        }
+    }
+    let uplifted: Vec<Uplifted> = pack
+        .uplifted
+        .into_iter()
+        .flatten()
+        .filter_map(|file| {
+            Some(Uplifted {
+                path: inside(&dirs.target, &file.path).ok()?,
+                from: file.from,
+                text: dirs.root_text(&file.text),
+                size: 0,
+                modified: 0,
+            })
+        })
+        .collect();
+    let shown: Vec<String> = variant
+        .filenames
+        .iter()
+        .map(|file| {
+            let lifted = uplifted.iter().find(|u| u.from.as_ref() == Some(file));
+            lifted.map_or_else(|| dirs.build.join(file), |u| u.path.clone())
+        })
+        .map(native)
+        .collect();
+    UnitState {
+        output: variant.output,
+        build_ms: variant.build_ms,
+        inputs: variant
+            .inputs
+            .iter()
+            .map(|input| (dirs.absolute(&input.path), input.kind, input.digest))
+            .collect(),
+        env: variant.env.clone(),
+        files,
+        uplifted,
+        executable: shown.first().filter(|_| variant.executable).cloned(),
+        filenames: shown,
+        script,
+        script_messages,
+        diagnostics,
+    }
+}
+
+fn native(path: camino::Utf8PathBuf) -> String {
+    match cfg!(windows) {
+        true => path.into_string().replace('/', "\\"),
+        false => path.into_string(),
+    }
+}
+
+/// Sets the times of a unit in place as its timing asks for.
+fn renew(
+    dirs: &Dirs,
+    unit: &PlanUnit,
+    before: &UnitState,
+    timing: Timing,
+    stamp: FileTime,
+) -> Result<UnitState, CacheError> {
+    let mut state = before.clone();
+    let stored = STORED_TIME.saturating_mul(1_000_000_000);
+    for file in &mut state.files {
+        let concerned = match timing {
+            Timing::Left | Timing::Stored => false,
+            Timing::DepInfo => file.role == Role::DepInfo,
+            Timing::Stamped => match file.role {
+                Role::Library | Role::Output => !unit.is_run(),
+                Role::DepInfo => true,
+                Role::Text => unit.is_run(),
+                Role::Record | Role::Fingerprint => false,
+            },
+        };
+        if !concerned {
+            continue;
+        }
+        let path = dirs.build.join(&file.path);
+        if file.role == Role::Library && file.modified == stored {
+            // Linked to the store and to other trees: their time must stay.
+            let bytes = fs::read(&path)?;
+            tree::write(&path, &bytes, stamp)?;
+        } else {
+            filetime::set_file_mtime(&path, stamp)?;
+        }
+        file.modified = Stamp::of(&path)?.modified;
+    }
+    Ok(state)
+}
+
+/// Puts a unit's uplifted files where cargo puts them, where they are not.
+fn uplift(dirs: &Dirs, unit: &PlanUnit, mut state: UnitState) -> Result<UnitState, CacheError> {
+    if !unit.is_uplifted() {
+        state.uplifted.clear();
+        return Ok(state);
+    }
+    for file in &mut state.uplifted {
+        let source = file.from.as_ref().map(|from| dirs.build.join(from));
+        let right = match &source {
+            // A link of the unit's own file has its time and size.
+            Some(source) => {
+                let (ours, theirs) = (Stamp::of(source)?, Stamp::of(&file.path));
+                theirs.is_ok_and(|theirs| {
+                    theirs.size == ours.size
+                        && theirs.modified == ours.modified
+                        && theirs.inode == ours.inode
+                        && (ours.inode != 0 || file.is_in_place())
+                })
+            }
+            None => fs::read(&file.path).is_ok_and(|text| text == file.text),
+        };
+        if !right {
+            if let Some(parent) = file.path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            match source {
+                Some(source) => {
+                    let executable = state.executable.is_some();
+                    tree::link_or_copy(&source, &file.path, executable)?;
+                }
+                None => {
+                    let now = FileTime::from_system_time(std::time::SystemTime::now());
+                    tree::write(&file.path, &file.text, now)?;
+                }
+            }
+        }
+        let stamp = Stamp::of(&file.path)?;
+        file.size = stamp.size;
+        file.modified = stamp.modified;
+    }
+    Ok(state)
+}
+
+/// Marks a directory as a cache, as cargo does when it creates one.
+///
+/// # Errors
+/// When the directory or the tag cannot be created.
+pub fn create_target_dir(dir: &Utf8Path) -> std::io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(dir)?;
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55\n\
+        # This file is a cache directory tag created by cargo.\n\
+        # For information about cache directory tags see https://bford.info/cachedir/\n";
+    fs::write(dir.join("CACHEDIR.TAG"), tag)
+}
+
+/// The newest modification time among inputs of units that will get the stamp.
+pub fn newest_input(plan: &Plan, decisions: &[Decision], units: &[Option<UnitState>]) -> i64 {
+    let of = |path: &Utf8Path| {
+        fs::metadata(path)
+            .and_then(|meta| meta.modified())
+            .map_or(i64::MIN, nanos)
+    };
+    let per_unit = |(decision, state): (&Decision, &Option<UnitState>)| {
+        let restored = decision.variant.iter().flat_map(|v| &v.inputs);
+        let restored = restored.map(|input| of(&plan.dirs.absolute(&input.path)));
+        let touched = state.iter().filter(|_| decision.touched);
+        let touched = touched.flat_map(|s| &s.inputs).map(|(path, ..)| of(path));
+        restored.chain(touched).max().unwrap_or(i64::MIN)
+    };
+    decisions
+        .iter()
+        .zip(units)
+        .map(per_unit)
+        .max()
+        .unwrap_or(i64::MIN)
+}

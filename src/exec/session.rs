@@ -1,0 +1,487 @@
+//! One build from beginning to end.
+//!
+//! arguments -> plan -> verdicts -> restore -> cargo for the misses -> capture.
+//! An error from here means that plain cargo has to do the build; the target
+//! directory is then in a state that cargo understands.
+
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use filetime::FileTime;
+
+use super::capture::Capture;
+use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
+use super::run::{self, Built};
+use super::replay;
+use crate::cache::{CacheError, Store};
+use crate::cargo::args::Invocation;
+use crate::cargo::command::Cargo;
+use crate::cargo::lock::TargetLock;
+use crate::event::{CargoLine, Event, Phase, Sink, Summary};
+use crate::plan::inputs::{Memo, Stamp};
+use crate::plan::lookup::{Decision, decide};
+use crate::plan::make::make;
+use crate::plan::state::{self, State, UnitState};
+use crate::plan::watch::{self, Standing};
+use crate::plan::{Plan, PlanError, key};
+use crate::unit::{Digest, MissReason, Verdict};
+
+/// A time stamp is given this long (in milliseconds) before now, so that an
+/// edit made now cannot carry it: kernels note times by the timer tick, up to
+/// 10 ms late.
+pub const SETTLE_MS: u64 = 15;
+
+/// Why a build could not be done by us.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The cache or the target directory failed us.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// Something about the system.
+    #[error("could not {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+/// How a build ended.
+pub struct Outcome {
+    /// cargo's exit status; none if it was not started.
+    pub status: Option<ExitStatus>,
+    /// What cargo would have printed, if it was not started.
+    pub lines: Vec<CargoLine>,
+    /// What its last line says is finished.
+    pub finished: String,
+    /// The figures.
+    pub summary: Summary,
+}
+
+/// What a session works with.
+pub struct Session<'a> {
+    /// The arguments.
+    pub inv: &'a Invocation,
+    /// The real cargo.
+    pub cargo: &'a Cargo,
+    /// The store.
+    pub store: &'a Store,
+    /// Where events go.
+    pub sink: &'a dyn Sink,
+    /// How verbose cargo's own output is to be (0 to 2).
+    pub verbose: u8,
+    /// cargo has to be started even if nothing is missing (`--timings`).
+    pub always_cargo: bool,
+}
+
+/// The plan and what is known of the target directory.
+struct Remembered {
+    state: State,
+    memo: Memo,
+    /// The state on disk is not this one.
+    is_new: bool,
+}
+
+impl Session<'_> {
+    /// Does the build.
+    ///
+    /// # Errors
+    /// When it cannot be planned, or the target directory cannot be changed.
+    pub fn build(&self) -> Result<Outcome, SessionError> {
+        let begun = Instant::now();
+        let cwd = working_dir(self.inv)?;
+        let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
+        let mut remembered = self.recall(&cwd, &name)?;
+        self.done(Phase::Plan, begun);
+
+        let begun = Instant::now();
+        let guard = self.store.guard();
+        let mut stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
+        let mut decisions = self.decide(&remembered);
+        self.done(Phase::Lookup, begun);
+        let nothing_to_do = decisions.iter().all(|d| d.verdict == Verdict::InPlace && !d.touched)
+            && !self.always_cargo
+            && uplifted_in_place(&remembered.state);
+        if nothing_to_do
+            && let Some(outcome) = self.replay(&remembered.state, &decisions)
+        {
+            if remembered.is_new || remembered.memo.hashed() > 0 {
+                self.remember(&name, &mut remembered);
+            }
+            return Ok(outcome);
+        }
+
+        let lock = self.lock(&remembered.state.plan, &mut || {
+            stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
+        })?;
+        self.wait_for_inputs(&mut remembered, &mut stamp, &mut decisions);
+        let begun = Instant::now();
+        let unknown = self.restore(&mut remembered, &mut decisions, &mut stamp)?;
+        drop(guard);
+        self.done(Phase::Restore, begun);
+        self.tell_misses(&remembered.state.plan, &decisions);
+
+        let all_there = decisions.iter().all(|d| d.output.is_some()) && !unknown.contains(&true);
+        if all_there
+            && !self.always_cargo
+            && let Some(outcome) = self.replay(&remembered.state, &decisions)
+        {
+            drop(lock);
+            self.remember(&name, &mut remembered);
+            return Ok(outcome);
+        }
+        drop(lock);
+        self.by_cargo(&name, remembered, decisions, unknown)
+    }
+
+    fn done(&self, phase: Phase, begun: Instant) {
+        self.sink.event(Event::PhaseDone(phase, begun.elapsed()));
+    }
+
+    /// The remembered plan if it still stands, else a new one.
+    fn recall(&self, cwd: &Utf8Path, name: &Digest) -> Result<Remembered, SessionError> {
+        let old = self.store.state(name).and_then(|bytes| state::decode(&bytes));
+        let Some(mut old) = old else {
+            return self.plan_anew(cwd, None);
+        };
+        match watch::check(&old.watches) {
+            Standing::Void(_) => self.plan_anew(cwd, Some(old)),
+            standing => {
+                let is_new = match standing {
+                    Standing::Touched(watches) => {
+                        old.watches = watches;
+                        true
+                    }
+                    _ => false,
+                };
+                Ok(Remembered {
+                    memo: Memo::with(std::mem::take(&mut old.digests)),
+                    state: old,
+                    is_new,
+                })
+            }
+        }
+    }
+
+    /// Asks cargo for a plan. What an earlier state knows of units that are
+    /// still the same is taken over.
+    fn plan_anew(
+        &self,
+        cwd: &Utf8Path,
+        old: Option<State>,
+    ) -> Result<Remembered, SessionError> {
+        let (digests, known) = match old {
+            Some(old) => {
+                let dirs = old.plan.dirs.clone();
+                let keys = old.plan.units.iter().map(|unit| unit.key.clone().ok());
+                let known: std::collections::HashMap<Digest, UnitState> = keys
+                    .zip(old.units)
+                    .filter_map(|(key, unit)| Some((key?, unit?)))
+                    .collect();
+                (old.digests, Some((dirs, known)))
+            }
+            None => Default::default(),
+        };
+        let memo = Memo::with(digests);
+        let note = |name: &str| {
+            let bytes = self.store.blobs().entry(name)?;
+            Some(Digest(bytes.try_into().ok()?))
+        };
+        let made = make(self.cargo, self.inv, cwd, &memo, &note)?;
+        if let Some((name, digest)) = made.toolchain_note {
+            let noted = self.store.prepare();
+            let noted = noted.and_then(|()| self.store.blobs().set_entry(&name, &digest.0));
+            if let Err(error) = noted {
+                self.sink.event(Event::Trouble(error.to_string()));
+            }
+        }
+        let mut units: Vec<Option<UnitState>> = vec![None; made.plan.units.len()];
+        if let Some((dirs, mut known)) = known
+            && dirs == made.plan.dirs
+        {
+            for (slot, unit) in units.iter_mut().zip(&made.plan.units) {
+                *slot = unit.key.as_ref().ok().and_then(|key| known.remove(key));
+            }
+        }
+        Ok(Remembered {
+            state: State {
+                plan: made.plan,
+                watches: made.watches,
+                digests: Default::default(),
+                units,
+            },
+            memo,
+            is_new: true,
+        })
+    }
+
+    fn decide(&self, remembered: &Remembered) -> Vec<Decision> {
+        let state = &remembered.state;
+        decide(&state.plan, Some(state), &remembered.memo, self.store)
+    }
+
+    /// Takes cargo's locks on all directories of the build. If that meant
+    /// waiting, another cargo may have changed what we looked at: `waited` is
+    /// called, and the caller looks again.
+    fn lock(&self, plan: &Plan, waited: &mut dyn FnMut()) -> Result<TargetLock, SessionError> {
+        let system = |source| SessionError::System {
+            what: "lock the target directory",
+            source,
+        };
+        for dir in [&plan.dirs.target, &plan.dirs.build] {
+            create_target_dir(dir).map_err(system)?;
+        }
+        let dirs: Vec<(Utf8PathBuf, Utf8PathBuf)> = plan
+            .profile_dirs
+            .iter()
+            .map(|profile| (plan.dirs.build.join(profile), plan.dirs.target.join(profile)))
+            .collect();
+        let had_to_wait = std::cell::Cell::new(false);
+        let lock = TargetLock::acquire(&dirs, plan.cargo_minor, &|what| {
+            had_to_wait.set(true);
+            self.sink.event(Event::Blocking(what));
+        })
+        .map_err(system)?;
+        if had_to_wait.get() {
+            waited();
+        }
+        Ok(lock)
+    }
+
+    /// Looks again until no input is so new that a stamp could hide an edit.
+    fn wait_for_inputs(
+        &self,
+        remembered: &mut Remembered,
+        stamp: &mut FileTime,
+        decisions: &mut Vec<Decision>,
+    ) {
+        for _ in 0..3 {
+            *decisions = self.decide(remembered);
+            let state = &remembered.state;
+            let newest = newest_input(&state.plan, decisions, &state.units);
+            let behind = newest.saturating_sub(file_nanos(*stamp));
+            if !(0..=1_000_000_000).contains(&behind) {
+                return;
+            }
+            std::thread::sleep(Duration::from_nanos(behind as u64 + 1_000_000));
+            *stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
+        }
+    }
+
+    /// Restores; a blob that turns out to be damaged only then makes its unit
+    /// a miss, and the rest is tried again.
+    fn restore(
+        &self,
+        remembered: &mut Remembered,
+        decisions: &mut Vec<Decision>,
+        stamp: &mut FileTime,
+    ) -> Result<Vec<bool>, SessionError> {
+        let mut attempts = 0;
+        loop {
+            let State { plan, units, .. } = &mut remembered.state;
+            let done = restore::restore(plan, decisions, units, self.store, *stamp, self.sink);
+            match done {
+                Ok(unknown) => return Ok(unknown),
+                Err(CacheError::Damaged(what)) if attempts < 3 => {
+                    attempts += 1;
+                    self.sink.event(Event::Trouble(format!("{what}; it will be built again")));
+                    *stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
+                    *decisions = self.decide(remembered);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Lets cargo build what is missing, and records it.
+    fn by_cargo(
+        &self,
+        name: &Digest,
+        mut remembered: Remembered,
+        decisions: Vec<Decision>,
+        unknown: Vec<bool>,
+    ) -> Result<Outcome, SessionError> {
+        // What is in place now is true whatever becomes of the build.
+        self.remember(name, &mut remembered);
+        let begun = Instant::now();
+        let started = file_nanos(FileTime::now());
+        let ran = run::recorded(self.cargo, self.inv).map_err(|source| SessionError::System {
+            what: "start cargo",
+            source,
+        })?;
+        self.done(Phase::Cargo, begun);
+
+        let begun = Instant::now();
+        let State { plan, units, .. } = &mut remembered.state;
+        let lock = self.lock(plan, &mut || {});
+        let built = Built::assign(plan, ran.messages);
+        let mut outputs: Vec<Option<Digest>> = decisions.iter().map(|d| d.output).collect();
+        let mut wanted = vec![false; plan.units.len()];
+        let mut distrusted = Vec::new();
+        let mut rebuilt: Vec<bool> = Vec::with_capacity(plan.units.len());
+        for (at, unit) in plan.units.iter().enumerate() {
+            let compiled = built.artifacts[at].as_ref().is_some_and(|a| !a.fresh);
+            let reused = decisions[at].output.is_some();
+            rebuilt.push(compiled || unit.deps.iter().any(|&dep| rebuilt[dep]));
+            if reused && compiled {
+                // Above another one that was built, it is no fault of its own.
+                let built_below = unit.deps.iter().any(|&dep| rebuilt[dep]);
+                if let (Ok(key), Some(output), false) = (&unit.key, outputs[at], built_below) {
+                    self.sink.event(Event::Distrusted {
+                        unit: unit.title.clone(),
+                    });
+                    distrusted.push((*key, output));
+                }
+                units[at] = None;
+                outputs[at] = None;
+            }
+            wanted[at] = !reused || compiled || unknown[at];
+        }
+        let capture = Capture {
+            plan,
+            built: &built,
+            store: self.store,
+            memo: &remembered.memo,
+            sink: self.sink,
+        };
+        let captured = match &lock {
+            Ok(_) => self
+                .store
+                .prepare()
+                .and_then(|()| capture.units(&wanted, units, &mut outputs)),
+            Err(_) => Ok(()),
+        };
+        // After capturing, so that what cargo built now is not set aside.
+        let captured = captured.and_then(|()| self.store.distrust(distrusted));
+        if let Err(error) = captured {
+            self.sink.event(Event::Trouble(error.to_string()));
+        }
+        drop(lock);
+        let summary = summary_of_build(plan, &decisions, &built, started);
+        let finished = plan.finished.clone();
+        self.remember(name, &mut remembered);
+        self.done(Phase::Capture, begun);
+        Ok(Outcome {
+            status: Some(ran.status),
+            lines: Vec::new(),
+            finished,
+            summary,
+        })
+    }
+
+    fn remember(&self, name: &Digest, remembered: &mut Remembered) {
+        remembered.state.digests = remembered.memo.entries();
+        let saved = self.store.save_state(name, &state::encode(&remembered.state));
+        if let Err(error) = saved {
+            self.sink.event(Event::Trouble(error.to_string()));
+        }
+    }
+
+    fn replay(&self, state: &State, decisions: &[Decision]) -> Option<Outcome> {
+        let lines = replay::lines(&state.plan, &state.units, self.inv, self.verbose)?;
+        Some(Outcome {
+            status: None,
+            lines,
+            finished: state.plan.finished.clone(),
+            summary: Summary {
+                units: decisions.len(),
+                reused: decisions.len(),
+                restored: restored(decisions),
+                compiled: 0,
+                saved: saved(&state.plan, decisions, &state.units),
+            },
+        })
+    }
+
+    /// The roots of misses: those that no other miss explains.
+    fn tell_misses(&self, plan: &Plan, decisions: &[Decision]) {
+        for (unit, decision) in plan.units.iter().zip(decisions) {
+            match &decision.verdict {
+                Verdict::Miss(MissReason::Dependency(_)) | Verdict::Hit | Verdict::InPlace => {}
+                Verdict::Miss(reason) => self.sink.event(Event::Missed {
+                    unit: unit.title.clone(),
+                    reason: reason.clone(),
+                }),
+            }
+        }
+    }
+}
+
+fn working_dir(inv: &Invocation) -> Result<Utf8PathBuf, SessionError> {
+    let system = |source| SessionError::System {
+        what: "find the current directory",
+        source,
+    };
+    let cwd = std::env::current_dir().map_err(system)?;
+    let cwd = Utf8PathBuf::from_path_buf(cwd)
+        .map_err(|_| system(std::io::Error::other("its name is not UTF-8")))?;
+    Ok(match &inv.directory {
+        Some(dir) => cwd.join(dir),
+        None => cwd,
+    })
+}
+
+fn uplifted_in_place(state: &State) -> bool {
+    state.plan.units.iter().zip(&state.units).all(|(unit, known)| {
+        let Some(known) = known else { return false };
+        !unit.is_uplifted()
+            || (!known.uplifted.is_empty() && known.uplifted.iter().all(|f| f.is_in_place()))
+    })
+}
+
+fn restored(decisions: &[Decision]) -> usize {
+    let hit = |decision: &&Decision| decision.verdict == Verdict::Hit;
+    decisions.iter().filter(hit).count()
+}
+
+/// The recorded build time of what cargo alone would have built: restored
+/// units, touched ones, and everything above those.
+fn saved(plan: &Plan, decisions: &[Decision], units: &[Option<UnitState>]) -> Duration {
+    let mut would_build = vec![false; plan.units.len()];
+    let mut total = 0;
+    for (at, unit) in plan.units.iter().enumerate() {
+        let decision = &decisions[at];
+        would_build[at] = decision.touched
+            || decision.verdict == Verdict::Hit
+            || unit.deps.iter().any(|&dep| would_build[dep]);
+        if would_build[at] && decision.output.is_some() {
+            total += units[at].as_ref().map_or(0, |unit| unit.build_ms);
+        }
+    }
+    Duration::from_millis(total)
+}
+
+fn summary_of_build(
+    plan: &Plan,
+    decisions: &[Decision],
+    built: &Built,
+    started: i64,
+) -> Summary {
+    let ran = |at: &usize| {
+        let unit = &plan.units[*at];
+        match (&built.artifacts[*at], unit.is_run()) {
+            (Some(artifact), _) => !artifact.fresh,
+            (None, true) => built.places[*at].as_ref().is_some_and(|place| {
+                let path = plan.dirs.build.join(place.started(true));
+                Stamp::of(&path).is_ok_and(|stamp| stamp.modified >= started)
+            }),
+            (None, false) => false,
+        }
+    };
+    let compiled = (0..plan.units.len()).filter(ran).count();
+    let told = built.places.iter().filter(|place| place.is_some()).count();
+    let reused_ms = decisions.iter().filter_map(|d| d.variant.as_ref());
+    Summary {
+        units: plan.units.len(),
+        reused: told.saturating_sub(compiled),
+        restored: restored(decisions),
+        compiled,
+        saved: Duration::from_millis(reused_ms.map(|v| v.build_ms).sum()),
+    }
+}
+

@@ -1,0 +1,8 @@
+//! Shows a build to people and tools.
+//!
+//! Takes events and summaries and knows nothing of how they came about. All
+//! of it goes to stderr, but for the JSON messages that stand in for cargo's
+//! own on stdout.
+
+pub mod human;
+pub mod progress;
