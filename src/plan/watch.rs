@@ -104,8 +104,8 @@ fn digest(path: &Utf8Path, kind: WatchKind) -> Option<Digest> {
     }
 }
 
-/// The names that target discovery looks at: `*.rs`, and directories with
-/// whether they hold a `main.rs` or a manifest.
+/// The names that discovery looks at: `*.rs`, and directories that hold a
+/// `main.rs` (a target) or a manifest (a member).
 fn listing(path: &Utf8Path) -> Digest {
     let mut hasher = KeyHasher::new("listing");
     let Ok(meta) = fs::metadata(path) else {
@@ -124,7 +124,7 @@ fn listing(path: &Utf8Path) -> Digest {
             if entry.is_dir() {
                 let main = entry.join("main.rs").is_file();
                 let manifest = entry.join("Cargo.toml").is_file();
-                Some(format!("{name}/ {main} {manifest}"))
+                (main || manifest).then(|| format!("{name}/ {main} {manifest}"))
             } else {
                 name.ends_with(".rs").then_some(name)
             }
@@ -199,6 +199,7 @@ mod tests {
         let past = filetime::FileTime::from_unix_time(1_000_000_000, 0);
         filetime::set_file_mtime(dir.join("Cargo.toml"), past).unwrap();
         fs::write(dir.join("tests/data.txt"), "no target").unwrap();
+        fs::create_dir(dir.join("tests/common")).unwrap();
         let Standing::Touched(renewed) = check(&watches) else {
             panic!("only times changed");
         };
