@@ -220,6 +220,8 @@ impl Common {
         for dep in deps {
             hasher.part("dependency", &dep.0);
         }
+        hasher.part("name", of.name.as_bytes());
+        hasher.part("package version", of.version.as_bytes());
         if let Some(manifest) = of.manifest {
             hasher.part("manifest", &manifest.0);
         }
@@ -273,23 +275,29 @@ fn portable(unit: &GraphUnit, dirs: &Dirs) -> Value {
             }
         }
     }
-    raw["target"]["src_path"] = text(dirs.rooted(Utf8Path::new(&unit.target.src_path))).into();
-    raw["pkg_id"] = portable_id(&unit.pkg_id, dirs).into();
+    // Only path packages are compiled by a relative path (cargo: `path_args`);
+    // a vendored one is not, even inside the workspace.
+    if unit.pkg_id.starts_with("path+") {
+        let src_path = dirs.rooted(Utf8Path::new(&unit.target.src_path));
+        raw["target"]["src_path"] = text(src_path).into();
+        raw["pkg_id"] = portable_id(&unit.pkg_id, dirs).into();
+    }
     raw
 }
 
+/// The package id of a path package without the place of this checkout. Its
+/// name and version are elsewhere in the key; here they would differ with the
+/// name of the directory, after which cargo abbreviates them.
 fn portable_id(id: &str, dirs: &Dirs) -> String {
-    let Some(rest) = id.strip_prefix("path+file://") else {
-        return id.to_owned();
-    };
-    let (path, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let rest = id.strip_prefix("path+file://").unwrap_or(id);
+    let path = rest.split('#').next().unwrap_or(rest);
     // `/C:/ws` on Windows
     let local = match path.as_bytes() {
         [b'/', _, b':', ..] => &path[1..],
         _ => path,
     };
     let path = Utf8PathBuf::from(local.replace("%20", " "));
-    format!("path+{}#{fragment}", text(dirs.rooted(&path)))
+    format!("path+{}", text(dirs.rooted(&path)))
 }
 
 fn text(path: RootedPath) -> String {
@@ -365,13 +373,11 @@ mod tests {
         };
         assert_eq!(
             portable_id("path+file:///ws/app#0.1.0", &dirs),
-            "path+Workspace:app#0.1.0"
+            "path+Workspace:app"
         );
         assert_eq!(
             portable_id("path+file:///other#x@0.1.0", &dirs),
-            "path+/other#x@0.1.0"
+            "path+/other"
         );
-        let registry = "registry+https://github.com/rust-lang/crates.io-index#itoa@1.0.0";
-        assert_eq!(portable_id(registry, &dirs), registry);
     }
 }

@@ -44,6 +44,10 @@ pub fn make(
     memo: &Memo,
     known_toolchain: &dyn Fn(&str) -> Option<Digest>,
 ) -> Result<Made, PlanError> {
+    if inv.unstable.iter().any(|flag| flag.starts_with("root-dir")) {
+        let why = "-Zroot-dir changes what source paths are relative to";
+        return Err(PlanError::Surroundings(why.into()));
+    }
     let cargo_home = cargo_home()?;
     let config = Config::load(cwd, &cargo_home, &inv.config)?;
     // cargo is asked for both things at once: each takes as long as a no-op.
@@ -315,7 +319,8 @@ fn plan_unit(
 ) -> PlanUnit {
     let package_dir = package.manifest_path.parent().unwrap_or(Utf8Path::new(""));
     // cargo: `path_args`
-    let inside = Utf8Path::new(&graph.target.src_path).starts_with(&dirs.workspace);
+    let inside = graph.pkg_id.starts_with("path+")
+        && Utf8Path::new(&graph.target.src_path).starts_with(&dirs.workspace);
     let compile_dir = if inside { &dirs.workspace } else { package_dir };
     let external = package.origin == Origin::External;
     PlanUnit {
