@@ -2,10 +2,15 @@
 //!
 //! cacache gives us content-addressed files and an index whose lines carry
 //! their own hashes. It knows no blake3, keeps no times and collects no
-//! garbage, so a blob is known to us by its blake3 digest as well, and every
-//! content file gets one fixed time when it is stored: a file that still has
-//! that time and its size has not been written to since. Only when this cheap
-//! proof fails is the digest computed again.
+//! garbage, so a blob is known to us by its blake3 digest as well. A content
+//! file that still has its size and the time it is known to have was not
+//! written to since: this is the cheap proof, and only when it fails is the
+//! digest computed again. Most content files have one fixed time; for one that
+//! has another, a *seal* beside it notes which.
+//!
+//! A content file may share its inode with a target directory (see
+//! [`Blobs::adopt`]). Whatever is written into it there moves its time, so it
+//! is noticed here before it is used again, and built anew.
 
 use std::io::Write;
 
@@ -63,23 +68,8 @@ impl Blobs {
     /// # Errors
     /// When the store cannot be written (full, read-only).
     pub fn put(&self, bytes: &[u8]) -> Result<Blob, CacheError> {
-        let digest = if bytes.len() > 1 << 20 {
-            Digest(*blake3::Hasher::new().update_rayon(bytes).finalize().as_bytes())
-        } else {
-            Digest::of(bytes)
-        };
-        let integrity = ssri::IntegrityOpts::new()
-            .algorithm(ALGORITHM)
-            .chain(bytes)
-            .result();
-        let blob = Blob {
-            digest,
-            size: bytes.len() as u64,
-            name: integrity.to_string(),
-        };
-        if let Some(path) = self.path(&blob)
-            && is_untouched(&path, blob.size)
-        {
+        let blob = name(bytes);
+        if self.is_intact(&blob) {
             return Ok(blob);
         }
         let fail = |why: cacache::Error| self.failed("store a file", why);
@@ -91,11 +81,71 @@ impl Blobs {
             .write_all(bytes)
             .map_err(|why| self.failed("store a file", why))?;
         writer.commit().map_err(fail)?;
-        let path = self
-            .path(&blob)
-            .ok_or_else(|| self.failed("name a file", &blob.name))?;
-        seal(&path).map_err(|why| self.failed("store a file", why))?;
+        let path = self.known_path(&blob)?;
+        settle(&path).map_err(|why| self.failed("store a file", why))?;
         Ok(blob)
+    }
+
+    /// Stores the content of a file by sharing its inode where that is
+    /// possible, by copying otherwise. Only for files that their makers replace
+    /// and never write into. `bytes` is the file's content.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn adopt(&self, file: &Utf8Path, bytes: &[u8]) -> Result<Blob, CacheError> {
+        let blob = name(bytes);
+        if self.is_intact(&blob) {
+            return Ok(blob);
+        }
+        let path = self.known_path(&blob)?;
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(|why| self.failed("store a file", why))?;
+        }
+        let _ = fs::remove_file(&path);
+        let linked = fs::hard_link(file, &path).is_ok();
+        if linked && self.seal(&blob).is_ok() {
+            return Ok(blob);
+        }
+        let _ = fs::remove_file(&path);
+        self.put(bytes)
+    }
+
+    /// Notes the time that a content file has now as the one it is known by.
+    fn seal(&self, blob: &Blob) -> Result<(), CacheError> {
+        let path = self.known_path(blob)?;
+        let fail = |why: std::io::Error| self.failed("seal a file", why);
+        let time = fs::metadata(&path)
+            .map(|meta| FileTime::from_last_modification_time(&meta))
+            .map_err(fail)?;
+        let seal = self.seal_path(blob);
+        if let Some(dir) = seal.parent() {
+            fs::create_dir_all(dir).map_err(fail)?;
+        }
+        let text = format!("{} {}", time.unix_seconds(), time.nanoseconds());
+        fs::write(seal, text).map_err(fail)
+    }
+
+    fn seal_path(&self, blob: &Blob) -> Utf8PathBuf {
+        let hex = blob.digest.hex();
+        self.root.join("seals").join(&hex[..2]).join(&hex[2..])
+    }
+
+    /// The cheap proof that a content file is what was stored.
+    fn is_intact(&self, blob: &Blob) -> bool {
+        let Some(meta) = self.path(blob).and_then(|path| fs::metadata(path).ok()) else {
+            return false;
+        };
+        let time = FileTime::from_last_modification_time(&meta);
+        meta.len() == blob.size
+            && (time == stored_time()
+                || fs::read_to_string(self.seal_path(blob)).is_ok_and(|seal| {
+                    seal == format!("{} {}", time.unix_seconds(), time.nanoseconds())
+                }))
+    }
+
+    fn known_path(&self, blob: &Blob) -> Result<Utf8PathBuf, CacheError> {
+        self.path(blob)
+            .ok_or_else(|| self.failed("name a file", &blob.name))
     }
 
     /// The content file of a blob; none when its name is not one of cacache's.
@@ -124,17 +174,59 @@ impl Blobs {
     pub fn verified(&self, blob: &Blob) -> Result<Utf8PathBuf, CacheError> {
         let damaged = || CacheError::Damaged(format!("content {:?}", blob.digest));
         let path = self.path(blob).ok_or_else(damaged)?;
-        if is_untouched(&path, blob.size) {
+        if self.is_intact(blob) {
             return Ok(path);
         }
         let bytes = fs::read(&path).map_err(|_| damaged())?;
-        if Digest::of(&bytes) == blob.digest {
-            // The content is right, only its time was moved.
-            let _ = seal(&path);
+        if digest(&bytes) == blob.digest {
+            // The content is right, only its time was moved. It stays where
+            // it is: the inode may belong to a target directory as well.
+            let _ = self.seal(blob);
             return Ok(path);
         }
         let _ = fs::remove_file(&path);
         Err(damaged())
+    }
+
+    /// Makes sure that a blob's content file has the stored time, so that it
+    /// can be linked to any number of trees, and returns it. A file that some
+    /// tree has with another time is left to that tree.
+    ///
+    /// # Errors
+    /// When the blob is missing or damaged, or cannot be copied.
+    pub fn aged(&self, blob: &Blob) -> Result<Utf8PathBuf, CacheError> {
+        let path = self.verified(blob)?;
+        let meta = fs::metadata(&path)?;
+        if FileTime::from_last_modification_time(&meta) == stored_time() {
+            return Ok(path);
+        }
+        if links(&meta) == Some(1) {
+            settle(&path)?;
+        } else {
+            let dir = path.parent().unwrap_or(&self.root);
+            let mut file = tempfile::NamedTempFile::new_in(dir)?;
+            std::io::copy(&mut fs::File::open(&path)?, &mut file)?;
+            file.persist(&path).map_err(|error| error.error)?;
+            settle(&path)?;
+        }
+        Ok(path)
+    }
+
+    /// Links a content file that no tree has into one, with the given time.
+    /// False when another tree has it, or when it cannot be linked: then it has
+    /// to be copied.
+    ///
+    /// # Errors
+    /// When the blob is missing or damaged.
+    pub fn lend(&self, blob: &Blob, to: &Utf8Path, time: FileTime) -> Result<bool, CacheError> {
+        let path = self.verified(blob)?;
+        if links(&fs::metadata(&path)?) != Some(1) || fs::hard_link(&path, to).is_err() {
+            return Ok(false);
+        }
+        filetime::set_file_mtime(&path, time)?;
+        // Without the seal its digest would have to be computed next time.
+        self.seal(blob)?;
+        Ok(true)
     }
 
     /// Whether a blob can be restored; see [`Blobs::verified`].
@@ -150,7 +242,7 @@ impl Blobs {
         let damaged = || CacheError::Damaged(format!("content {:?}", blob.digest));
         let path = self.path(blob).ok_or_else(damaged)?;
         let bytes = fs::read(&path).map_err(|_| damaged())?;
-        if Digest::of(&bytes) == blob.digest {
+        if digest(&bytes) == blob.digest {
             return Ok(bytes);
         }
         let _ = fs::remove_file(&path);
@@ -180,24 +272,55 @@ impl Blobs {
     }
 }
 
-/// The cheap proof: size and time are those that the file was stored with.
-fn is_untouched(path: &Utf8Path, size: u64) -> bool {
-    fs::metadata(path).is_ok_and(|meta| {
-        meta.len() == size
-            && FileTime::from_last_modification_time(&meta)
-                == FileTime::from_unix_time(STORED_TIME, 0)
-    })
+fn digest(bytes: &[u8]) -> Digest {
+    if bytes.len() > 1 << 20 {
+        let mut hasher = blake3::Hasher::new();
+        Digest(*hasher.update_rayon(bytes).finalize().as_bytes())
+    } else {
+        Digest::of(bytes)
+    }
 }
 
-/// Gives a content file the mode and the time by which it is known. It stays
-/// writable: rustc refuses to replace a read-only output that is linked to it.
-fn seal(path: &Utf8Path) -> std::io::Result<()> {
+fn name(bytes: &[u8]) -> Blob {
+    let integrity = ssri::IntegrityOpts::new()
+        .algorithm(ALGORITHM)
+        .chain(bytes)
+        .result();
+    Blob {
+        digest: digest(bytes),
+        size: bytes.len() as u64,
+        name: integrity.to_string(),
+    }
+}
+
+fn stored_time() -> FileTime {
+    FileTime::from_unix_time(STORED_TIME, 0)
+}
+
+/// How many names a file has; none where the system does not tell.
+fn links(meta: &std::fs::Metadata) -> Option<u64> {
+    #[cfg(unix)]
+    return Some(std::os::unix::fs::MetadataExt::nlink(meta));
+    #[cfg(not(unix))]
+    {
+        let _ = meta;
+        None
+    }
+}
+
+/// Gives a content file the stored time, and makes it readable like any other
+/// output. It stays writable: rustc refuses to replace a read-only output.
+fn settle(path: &Utf8Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
+        let mode = fs::metadata(path)?.permissions().mode();
+        if mode & 0o777 == 0o600 {
+            // cacache makes them private; the store's directory is.
+            fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
+        }
     }
-    filetime::set_file_mtime(path, FileTime::from_unix_time(STORED_TIME, 0))
+    filetime::set_file_mtime(path, stored_time())
 }
 
 #[cfg(test)]
@@ -242,7 +365,47 @@ mod tests {
         let path = blobs.path(&blob).unwrap();
         filetime::set_file_mtime(&path, FileTime::now()).unwrap();
         assert!(blobs.has(&blob));
-        assert!(is_untouched(&path, 5));
+        assert!(blobs.is_intact(&blob), "sealed with its new time");
+    }
+
+    #[test]
+    fn an_adopted_file_is_shared_and_watched() {
+        let (dir, blobs) = blobs();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        let file = dir.join("lib.rlib");
+        fs::write(&file, "hello").unwrap();
+        let blob = blobs.adopt(&file, b"hello").unwrap();
+        assert!(blobs.is_intact(&blob));
+        // Written into through the tree's name.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .write_all(b"J")
+            .unwrap();
+        assert!(!blobs.has(&blob));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "Jello", "the tree keeps its file");
+    }
+
+    #[test]
+    fn a_file_is_lent_to_one_tree_only() {
+        let (dir, blobs) = blobs();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        let blob = blobs.put(b"hello").unwrap();
+        let time = FileTime::from_unix_time(1_700_000_000, 5);
+        let (one, two) = (dir.join("one"), dir.join("two"));
+        let first = blobs.lend(&blob, &one, time).unwrap();
+        assert_eq!(first, cfg!(unix));
+        assert!(!blobs.lend(&blob, &two, time).unwrap() || !cfg!(unix));
+        assert!(blobs.is_intact(&blob));
+        // A third one wants it old: the first tree's file is left alone.
+        let aged = blobs.aged(&blob).unwrap();
+        let of = |path: &Utf8Path| FileTime::from_last_modification_time(&fs::metadata(path).unwrap());
+        assert_eq!(of(&aged), stored_time());
+        if cfg!(unix) {
+            assert_eq!(of(&one), time);
+        }
     }
 
     #[test]

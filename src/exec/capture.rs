@@ -9,13 +9,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use filetime::FileTime;
 use fs_err as fs;
 use rayon::prelude::*;
 
 use super::proof;
-use super::restore::unit_state;
+use super::restore::{may_share, unit_state};
 use super::run::Built;
 use super::scan::{Found, Scanner};
+use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{
     Home, Input, InputKind, Packed, PackedFile, StoredFile, UpliftedFile, Variant, encode_pack,
 };
@@ -42,6 +44,8 @@ pub struct Capture<'a> {
     pub memo: &'a Memo,
     /// Where events go.
     pub sink: &'a dyn Sink,
+    /// The target directory held no unit before this build.
+    pub fresh_target: bool,
 }
 
 /// The files of one unit, read and stored.
@@ -138,7 +142,10 @@ impl Capture<'_> {
             };
             let recorded = gathered.and_then(|g| self.record(at, g, outputs, &purity));
             match recorded {
-                Ok((variant, pack, seen)) => {
+                Ok((variant, pack, mut seen)) => {
+                    if self.fresh_target && rests_on_old(unit, &variant, units) {
+                        self.age(unit, &mut seen);
+                    }
                     outputs[at] = Some(variant.output);
                     units[at] = Some(unit_state(dirs, &variant, pack, seen));
                     new.push((*key, variant));
@@ -160,6 +167,26 @@ impl Capture<'_> {
         }
         self.store.add(new)?;
         trouble.map_or(Ok(()), Err)
+    }
+
+    /// Gives the outputs of a unit the stored time. Where the store shares an
+    /// inode with the target directory it gets that time as well: from now on
+    /// it can be linked to any tree. Only in a target directory that was empty
+    /// before this build: elsewhere an older time could hide from cargo that
+    /// they are new.
+    fn age(&self, unit: &PlanUnit, seen: &mut [SeenFile]) {
+        let stored = FileTime::from_unix_time(STORED_TIME, 0);
+        for file in seen.iter_mut() {
+            let is_output = match file.role {
+                Role::Library | Role::Output => true,
+                Role::Text => unit.is_run(),
+                Role::Record | Role::DepInfo | Role::Fingerprint => false,
+            };
+            let path = self.plan.dirs.build.join(&file.path);
+            if is_output && filetime::set_file_mtime(&path, stored).is_ok() {
+                file.modified = Stamp::of(&path).map_or(0, |stamp| stamp.modified);
+            }
+        }
     }
 
     fn gather(
@@ -222,16 +249,28 @@ impl Capture<'_> {
                     gathered.found = found;
                     gathered.where_found = file.path.clone();
                 }
+                let blobs = self.store.blobs();
+                let blob = match may_share(unit, file.role, &file.path) {
+                    true => blobs.adopt(&path, &bytes)?,
+                    false => blobs.put(&bytes)?,
+                };
                 gathered.files.push(StoredFile {
                     path: file.path.clone(),
                     role: file.role,
                     executable: is_executable(&meta),
-                    blob: self.store.blobs().put(&bytes)?,
+                    blob,
                 });
             }
         }
         if !has_fingerprint {
             return Err(Refused::Unit("cargo left no fingerprint".into()));
+        }
+        // cargo writes the fingerprint last. What is newer was changed by
+        // somebody else (strip, patchelf), and is not what cargo built.
+        let of = |role| gathered.seen.iter().find(|f| f.role == role);
+        let written = of(Role::Fingerprint).map_or(i64::MIN, |file| file.modified);
+        if gathered.ended > written {
+            return Err(Refused::Unit("an output was changed after it was built".into()));
         }
         Ok(gathered)
     }
@@ -506,6 +545,16 @@ impl Capture<'_> {
         let executable = artifact.executable.is_some();
         Ok((filenames, executable, unit.is_uplifted().then_some(uplifted)))
     }
+}
+
+/// Whether a unit can have the stored time: cargo compares its outputs with
+/// nothing newer.
+fn rests_on_old(unit: &PlanUnit, variant: &Variant, units: &[Option<UnitState>]) -> bool {
+    let is_old = |&dep: &usize| units[dep].as_ref().is_some_and(UnitState::is_old);
+    unit.linkable
+        && !unit.is_uplifted()
+        && (!unit.is_run() || variant.inputs.is_empty())
+        && unit.deps.iter().all(is_old)
 }
 
 /// What a unit was built from.

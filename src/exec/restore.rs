@@ -14,7 +14,7 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use crate::cache::blobs::STORED_TIME;
-use crate::cache::record::{Packed, Variant, decode_pack};
+use crate::cache::record::{Packed, StoredFile, Variant, decode_pack};
 use crate::cache::tree::{self, Way, inside};
 use crate::cache::{CacheError, Store};
 use crate::event::{Event, Phase, Sink};
@@ -105,7 +105,7 @@ pub fn restore(
 /// Whether the profile directories hold no unit at all: only then nothing can
 /// be there that was built against other bytes and that an old time would
 /// deceive cargo about.
-fn is_empty_target(plan: &Plan) -> bool {
+pub fn is_empty_target(plan: &Plan) -> bool {
     let is_empty = |dir: &Utf8Path| {
         fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none())
     };
@@ -121,7 +121,6 @@ fn timings(
     units: &[Option<UnitState>],
     empty_target: bool,
 ) -> Vec<Timing> {
-    let stored = STORED_TIME.saturating_mul(1_000_000_000);
     let mut timings: Vec<Timing> = Vec::with_capacity(plan.units.len());
     for (at, unit) in plan.units.iter().enumerate() {
         let decision = &decisions[at];
@@ -136,10 +135,7 @@ fn timings(
             Verdict::Hit => {
                 let old = |&dep: &usize| match timings[dep] {
                     Timing::Stored => true,
-                    Timing::Left => units[dep].as_ref().is_some_and(|state| {
-                        let mut outputs = state.files.iter().filter(|f| f.role <= Role::Text);
-                        outputs.all(|file| file.modified <= stored)
-                    }),
+                    Timing::Left => units[dep].as_ref().is_some_and(UnitState::is_old),
                     Timing::Stamped | Timing::DepInfo => false,
                 };
                 let variant = decision.variant.as_ref();
@@ -195,7 +191,7 @@ fn one(
     clear_out_dir(dirs, &pack, unit)?;
 
     let mut seen = Vec::with_capacity(variant.files.len() + pack.files.len());
-    let mut placed: Vec<(&crate::cache::record::StoredFile, camino::Utf8PathBuf)> = Vec::new();
+    let mut placed: Vec<(&StoredFile, camino::Utf8PathBuf)> = Vec::new();
     let mut last_dir = None;
     let stored = time.unix_seconds() == STORED_TIME;
     for file in &variant.files {
@@ -208,12 +204,7 @@ fn one(
             // cargo links these two as well (`build-script-build`).
             tree::link_or_copy(twin, &to, file.executable)?;
         } else {
-            let way = match file.role {
-                Role::Library if stored => Way::Link,
-                _ => Way::Copy,
-            };
-            let from = store.blobs().verified(&file.blob)?;
-            tree::place(&from, &to, way, time, file.executable)?;
+            put(store, unit, file, &to, time, stored)?;
             placed.push((file, to.clone()));
         }
         seen.push(see(dirs, &file.path, file.role)?);
@@ -232,6 +223,62 @@ fn one(
     }
     let unknown = unit.is_uplifted() && pack.uplifted.is_none();
     Ok((unit_state(dirs, variant, pack, seen), unknown))
+}
+
+/// Puts one large file into the tree by the cheapest way that is safe.
+fn put(
+    store: &Store,
+    unit: &PlanUnit,
+    file: &StoredFile,
+    to: &Utf8Path,
+    time: FileTime,
+    stored: bool,
+) -> Result<(), CacheError> {
+    let blobs = store.blobs();
+    if may_share(unit, file.role, &file.path) {
+        if stored {
+            let from = blobs.aged(&file.blob)?;
+            return Ok(tree::place(&from, to, Way::Link, time, file.executable)?);
+        }
+        tree::remove(to)?;
+        if is_as_executable(store, file) && blobs.lend(&file.blob, to, time)? {
+            return Ok(());
+        }
+    }
+    let from = blobs.verified(&file.blob)?;
+    Ok(tree::place(&from, to, Way::Copy, time, file.executable)?)
+}
+
+/// Whether a file may share its inode with the store: only if whatever makes it
+/// anew replaces it. rustc renames an rlib into place; an executable that is
+/// uplifted is removed by cargo before it is linked again (cargo: `rustc`,
+/// rust-lang/cargo#8348). The rmeta of an incremental unit shares an inode with
+/// rustc's own incremental directory and stays out of this.
+pub fn may_share(unit: &PlanUnit, role: Role, path: &str) -> bool {
+    let kind = unit.graph.target.kind.first().map(String::as_str);
+    match role {
+        Role::Library => unit.linkable || path.ends_with(".rlib"),
+        Role::Output => {
+            unit.graph.mode == "build" && matches!(kind, Some("bin" | "custom-build" | "example"))
+        }
+        Role::Text | Role::Record | Role::DepInfo | Role::Fingerprint => false,
+    }
+}
+
+/// Whether the content file can be executed exactly if the output has to be.
+fn is_as_executable(store: &Store, file: &StoredFile) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let path = store.blobs().path(&file.blob);
+        let meta = path.and_then(|path| fs::metadata(path).ok());
+        meta.is_some_and(|meta| (meta.permissions().mode() & 0o111 != 0) == file.executable)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (store, file);
+        true
+    }
 }
 
 /// The time of the dep-info of a unit that otherwise has the stored time. Only
@@ -373,7 +420,6 @@ fn renew(
     stamp: FileTime,
 ) -> Result<UnitState, CacheError> {
     let mut state = before.clone();
-    let stored = STORED_TIME.saturating_mul(1_000_000_000);
     for file in &mut state.files {
         let concerned = match timing {
             Timing::Left | Timing::Stored => false,
@@ -389,10 +435,13 @@ fn renew(
             continue;
         }
         let path = dirs.build.join(&file.path);
-        if file.role == Role::Library && file.modified == stored {
-            // Linked to the store and to other trees: their time must stay.
+        if may_share(unit, file.role, &file.path) {
+            // Its inode may be the store's and other trees': their time stays.
             let bytes = fs::read(&path)?;
+            let executable = fs::metadata(&path)?.permissions();
             tree::write(&path, &bytes, stamp)?;
+            fs::set_permissions(&path, executable)?;
+            filetime::set_file_mtime(&path, stamp)?;
         } else {
             filetime::set_file_mtime(&path, stamp)?;
         }

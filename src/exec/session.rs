@@ -121,6 +121,7 @@ impl Session<'_> {
         })?;
         self.wait_for_inputs(&mut remembered, &mut stamp, &mut decisions);
         let begun = Instant::now();
+        let fresh_target = restore::is_empty_target(&remembered.state.plan);
         let unknown = self.restore(&mut remembered, &mut decisions, &mut stamp)?;
         drop(guard);
         self.done(Phase::Restore, begun);
@@ -136,7 +137,7 @@ impl Session<'_> {
             return Ok(outcome);
         }
         drop(lock);
-        self.by_cargo(&name, remembered, decisions, unknown)
+        self.by_cargo(&name, remembered, decisions, unknown, fresh_target)
     }
 
     fn done(&self, phase: Phase, begun: Instant) {
@@ -305,6 +306,7 @@ impl Session<'_> {
         mut remembered: Remembered,
         decisions: Vec<Decision>,
         unknown: Vec<bool>,
+        fresh_target: bool,
     ) -> Result<Outcome, SessionError> {
         // What is in place now is true whatever becomes of the build.
         self.remember(name, &mut remembered);
@@ -348,6 +350,7 @@ impl Session<'_> {
             store: self.store,
             memo: &remembered.memo,
             sink: self.sink,
+            fresh_target,
         };
         let captured = match &lock {
             Ok(_) => self

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::inputs::Stamp;
 use super::watch::Watch;
 use super::{Dirs, Plan};
+use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::InputKind;
 use crate::cargo::messages::Script;
 use crate::unit::{Digest, Role};
@@ -119,6 +120,19 @@ fn is_unchanged(path: &camino::Utf8Path, size: u64, modified: i64) -> bool {
 }
 
 impl UnitState {
+    /// Whether all its outputs have the stored time, so that nothing which
+    /// rests on it can be too old.
+    pub fn is_old(&self) -> bool {
+        let stored = STORED_TIME.saturating_mul(1_000_000_000);
+        let is_run = self.script.is_some();
+        let outputs = self.files.iter().filter(|file| match file.role {
+            Role::Library | Role::Output => true,
+            Role::Text => is_run,
+            Role::Record | Role::DepInfo | Role::Fingerprint => false,
+        });
+        outputs.into_iter().all(|file| file.modified <= stored)
+    }
+
     /// The file in the given role.
     pub fn file(&self, role: Role) -> Option<&SeenFile> {
         self.files.iter().find(|file| file.role == role)
