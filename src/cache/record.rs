@@ -22,6 +22,9 @@ pub struct Variant {
     /// Set when something in it names its home where a program could see it;
     /// the text says what. It is then never used elsewhere.
     pub bound: Option<String>,
+    /// Set when it may have been built from something that nobody recorded (a
+    /// proc macro that reads files); the text says what. It is never restored.
+    pub unknown_inputs: Option<String>,
     /// Its input files, as they were.
     pub inputs: Vec<Input>,
     /// The outer environment variables it was built with, values digested.

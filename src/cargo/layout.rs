@@ -164,6 +164,19 @@ impl Place {
         }
     }
 
+    /// Where rustc's dep-info of a crate can be, relative likewise: with a hash
+    /// in its name or without.
+    pub fn dep_info_candidates(&self, crate_name: &str) -> Vec<String> {
+        let dir = match self.layout {
+            Layout::Spread => format!("{}/deps", self.profile_dir),
+            Layout::PerUnit => format!("{}/out", self.build_dir()),
+        };
+        vec![
+            format!("{dir}/{crate_name}-{}.d", self.hash),
+            format!("{dir}/{crate_name}.d"),
+        ]
+    }
+
     /// The file whose time is the start of the unit's last build.
     pub fn started(&self, is_run: bool) -> String {
         match (self.layout, is_run) {

@@ -60,7 +60,14 @@ impl Manifests {
                 *value.1 = Value::Boolean(true);
             }
         }
-        let text = serde_json::json!([own, inherited.0, inherited.1]).to_string();
+        let optional = optional_dependencies(self.table(manifest)?);
+        // Found by cargo itself if the manifest names none (`CARGO_PKG_README`).
+        let dir = manifest.parent().unwrap_or(Utf8Path::new(""));
+        let readme = ["README.md", "README.txt", "README"]
+            .iter()
+            .find(|name| dir.join(name).is_file());
+        let text =
+            serde_json::json!([own, inherited.0, inherited.1, optional, readme]).to_string();
         Ok(Digest::of(text.as_bytes()))
     }
 
@@ -113,6 +120,26 @@ impl Manifests {
     }
 }
 
+/// The names of optional dependencies: each of them declares a feature.
+fn optional_dependencies(table: &Table) -> Vec<String> {
+    let is_optional = |value: &Value| value.get("optional").and_then(Value::as_bool) == Some(true);
+    let targets = table.get("target").and_then(Value::as_table);
+    let tables = targets.into_iter().flat_map(Table::values);
+    let tables = tables.filter_map(Value::as_table).chain([table]);
+    let mut names: Vec<String> = tables
+        .flat_map(|table| {
+            ["dependencies", "build-dependencies", "build_dependencies"]
+                .iter()
+                .filter_map(|key| table.get(*key)?.as_table())
+        })
+        .flatten()
+        .filter(|(_, value)| is_optional(value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    names.sort();
+    names
+}
+
 /// Whether anything in `[package]` or `[lints]` says `workspace = true`.
 fn inherits(table: &Table) -> bool {
     let says_so = |value: &Value| value.get("workspace").and_then(Value::as_bool) == Some(true);
@@ -144,6 +171,17 @@ mod tests {
             "[workspace]",
         );
         assert_eq!(one, two);
+    }
+
+    #[test]
+    fn optional_dependencies_count() {
+        let of = |more: &str| identity(&format!("[package]\nname='a'\n{more}"), "[workspace]");
+        let plain = of("[dependencies]\nx='1'");
+        assert_ne!(plain, of("[dependencies]\nx={version='1',optional=true}"));
+        assert_ne!(
+            plain,
+            of("[target.'cfg(unix)'.dependencies]\nx={version='1',optional=true}")
+        );
     }
 
     #[test]

@@ -76,26 +76,25 @@ pub struct Script {
     pub out_dir: String,
 }
 
-/// Reads one line of cargo's stdout. What is not a message of the kinds that
-/// matter, or no message at all, is [`Message::Other`].
-pub fn parse(line: &str) -> Message {
+/// Reads one line of cargo's stdout: a message, or none if it is something else.
+pub fn parse(line: &str) -> Option<Message> {
     #[derive(Deserialize)]
     struct Head {
         reason: String,
     }
     if !line.starts_with('{') {
-        return Message::Other;
+        return None;
     }
-    let reason = serde_json::from_str::<Head>(line).map(|head| head.reason);
-    match reason.as_deref() {
-        Ok("compiler-artifact") => {
+    let reason = serde_json::from_str::<Head>(line).ok()?.reason;
+    Some(match reason.as_str() {
+        "compiler-artifact" => {
             serde_json::from_str(line).map_or(Message::Other, Message::Artifact)
         }
-        Ok("build-script-executed") => {
+        "build-script-executed" => {
             serde_json::from_str(line).map_or(Message::Other, Message::Script)
         }
         _ => Message::Other,
-    }
+    })
 }
 
 impl Artifact {

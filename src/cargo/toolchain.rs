@@ -16,6 +16,9 @@ use super::config::Config;
 /// The compiler, as it describes itself, and the files it consists of.
 #[derive(Clone, Debug)]
 pub struct Toolchain {
+    /// The program that is called as rustc: a name to be searched for, or a
+    /// path. It may be a script around the compiler.
+    pub rustc: String,
     /// `rustc -vV`.
     pub verbose_version: String,
     /// The host triple.
@@ -64,6 +67,7 @@ impl Toolchain {
             String::from_utf8_lossy(&cargo.ask(command, "cargo -vV")?.stdout).into_owned();
         let (files, dirs) = compiler_files(&sysroot);
         Ok(Toolchain {
+            rustc,
             verbose_version,
             host,
             cargo_version,

@@ -5,31 +5,25 @@
 //! that was changed after the compiler started, a dep-info file that cannot be
 //! read, or a dependency that was not recorded leave it out, with the reason.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use filetime::FileTime;
 use fs_err as fs;
 use rayon::prelude::*;
 
-use super::proof;
+use super::macros::Macros;
 use super::restore::{may_share, unit_state};
 use super::run::Built;
 use super::scan::{Found, Scanner};
 use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{
-    Home, Input, InputKind, Packed, PackedFile, StoredFile, UpliftedFile, Variant, encode_pack,
+    Home, Packed, PackedFile, StoredFile, UpliftedFile, Variant, encode_pack,
 };
 use crate::cache::{CacheError, Store};
-use crate::cargo::depinfo;
 use crate::cargo::layout::{self, Scan};
-use crate::cargo::script;
 use crate::event::{Event, Phase, Sink};
 use crate::plan::inputs::{Memo, Stamp, nanos};
-use crate::plan::lookup::{env_digest, input_digest};
 use crate::plan::state::{SeenFile, UnitState};
-use crate::plan::{Dirs, Plan, PlanUnit};
+use crate::plan::{Plan, PlanUnit};
 use crate::unit::{Digest, KeyHasher, Role};
 
 /// What a capture works with.
@@ -46,10 +40,12 @@ pub struct Capture<'a> {
     pub sink: &'a dyn Sink,
     /// The target directory held no unit before this build.
     pub fresh_target: bool,
+    /// When our cargo ended, in nanoseconds since 1970.
+    pub ended: i64,
 }
 
 /// The files of one unit, read and stored.
-struct Gathered {
+pub(super) struct Gathered {
     files: Vec<StoredFile>,
     packed: Vec<PackedFile>,
     seen: Vec<SeenFile>,
@@ -57,17 +53,17 @@ struct Gathered {
     /// Where something was found that binds the unit.
     where_found: String,
     /// When the compiler or the script was started, nanoseconds since 1970.
-    started: i64,
+    pub(super) started: i64,
     /// When the last output was written.
     ended: i64,
     /// The text of rustc's dep-info, or of the script's stdout.
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// cargo's encoded dep-info.
-    dep_info: Vec<u8>,
+    pub(super) dep_info: Vec<u8>,
 }
 
 /// Why a unit is not recorded.
-enum Refused {
+pub(super) enum Refused {
     /// A reason that concerns this unit alone.
     Unit(String),
     /// The store cannot be written.
@@ -132,7 +128,7 @@ impl Capture<'_> {
             })
             .collect();
 
-        let purity = Purity::new(self, &gathered);
+        let macros = Macros::new(self.plan, self.built, self.store);
         let mut new = Vec::new();
         let mut trouble = None;
         for (at, gathered) in gathered.into_iter().enumerate() {
@@ -140,7 +136,7 @@ impl Capture<'_> {
             let (Some(gathered), Ok(key)) = (gathered, &unit.key) else {
                 continue;
             };
-            let recorded = gathered.and_then(|g| self.record(at, g, outputs, &purity));
+            let recorded = gathered.and_then(|g| self.record(at, g, outputs, &macros));
             match recorded {
                 Ok((variant, pack, mut seen)) => {
                     if self.fresh_target && rests_on_old(unit, &variant, units) {
@@ -223,6 +219,7 @@ impl Capture<'_> {
                 role: file.role,
                 size: stamp.size,
                 modified: stamp.modified,
+                inode: stamp.inode,
             });
             if file.role.is_packed() {
                 match file.role {
@@ -269,6 +266,9 @@ impl Capture<'_> {
         // somebody else (strip, patchelf), and is not what cargo built.
         let of = |role| gathered.seen.iter().find(|f| f.role == role);
         let written = of(Role::Fingerprint).map_or(i64::MIN, |file| file.modified);
+        if started > self.ended {
+            return Err(Refused::Unit("another cargo built it meanwhile".into()));
+        }
         if gathered.ended > written {
             return Err(Refused::Unit("an output was changed after it was built".into()));
         }
@@ -280,7 +280,7 @@ impl Capture<'_> {
         at: usize,
         gathered: Gathered,
         outputs: &[Option<Digest>],
-        purity: &Purity<'_>,
+        macros: &Macros<'_>,
     ) -> Result<(Variant, Packed, Vec<SeenFile>), Refused> {
         let plan = self.plan;
         let unit = &plan.units[at];
@@ -294,7 +294,7 @@ impl Capture<'_> {
         let from = if unit.is_run() {
             self.run_inputs(at, &gathered)?
         } else {
-            self.compile_inputs(at, &gathered, purity)?
+            self.compile_inputs(at, &gathered, outputs, macros)?
         };
         let bound = match gathered.found {
             Found::Visible => Some(format!("{} names it", gathered.where_found)),
@@ -319,6 +319,7 @@ impl Capture<'_> {
                 build: dirs.build.to_string(),
             },
             bound,
+            unknown_inputs: from.unknown,
             inputs: from.inputs,
             env: from.env,
             deps,
@@ -331,160 +332,6 @@ impl Capture<'_> {
             distrusted: false,
         };
         Ok((variant, pack, gathered.seen))
-    }
-
-    /// What a compiled unit was built from, by rustc's own account.
-    fn compile_inputs(
-        &self,
-        at: usize,
-        gathered: &Gathered,
-        purity: &Purity<'_>,
-    ) -> Result<Origins, Refused> {
-        let unit = &self.plan.units[at];
-        let dirs = &self.plan.dirs;
-        let unreadable = |what: &str| Refused::Unit(format!("{what} could not be understood"));
-        let text = std::str::from_utf8(&gathered.text).map_err(|_| unreadable("dep-info"))?;
-        let rustc = depinfo::parse_rustc(text).ok_or_else(|| unreadable("dep-info"))?;
-        let cargo = depinfo::parse_cargo(&gathered.dep_info)
-            .ok_or_else(|| unreadable("cargo's dep-info"))?;
-        let out_dirs = self.out_dirs(at);
-        let sources: Vec<Utf8PathBuf> = rustc
-            .sources
-            .iter()
-            .map(|source| unit.compile_dir.join(source))
-            .collect();
-        let mut from = Origins::default();
-        for path in &sources {
-            // What a build script wrote is covered by the digest of its run.
-            if dirs.is_immutable(path) || out_dirs.iter().any(|dir| path.starts_with(dir)) {
-                continue;
-            }
-            from.add(self.input(unit, path, InputKind::File, gathered.started)?);
-        }
-        from.add_env(&cargo.env);
-        let absolute_inside = |(base, path): &(depinfo::Base, String)| {
-            *base == depinfo::Base::Package
-                && (Utf8Path::new(path).starts_with(&dirs.workspace)
-                    || Utf8Path::new(path).starts_with(&dirs.build))
-        };
-        let names_dir = |value: &Option<String>| {
-            value.as_deref().is_some_and(|value| {
-                [&dirs.workspace, &dirs.build, &dirs.target]
-                    .iter()
-                    .any(|dir| value.contains(dir.as_str()))
-            })
-        };
-        let path_env: Vec<String> = rustc
-            .env
-            .iter()
-            .filter(|(_, value)| names_dir(value))
-            .map(|(name, _)| name.clone())
-            .collect();
-        from.bound = if let Some((_, path)) = cargo.files.iter().find(|f| absolute_inside(f)) {
-            Some(format!("depends on {path} by its absolute path"))
-        } else {
-            proof::reads_directories(&path_env, &sources).or_else(|| purity.of_macros(at))
-        };
-        Ok(from)
-    }
-
-    /// What a build script's run was made from: what it says of itself, and
-    /// the static libraries that it passes on.
-    fn run_inputs(&self, at: usize, gathered: &Gathered) -> Result<Origins, Refused> {
-        let unit = &self.plan.units[at];
-        let dirs = &self.plan.dirs;
-        let script = self.built.scripts[at]
-            .as_ref()
-            .ok_or_else(|| Refused::Unit("cargo did not tell what it printed".into()))?;
-        let out_dir = Utf8Path::new(&script.out_dir);
-        let said = script::parse(&gathered.text);
-        let mut from = Origins {
-            bound: binding_output(&gathered.text, dirs, unit, &script.out_dir),
-            ..Origins::default()
-        };
-        if said.changed.is_empty() && said.env.is_empty() {
-            // cargo watches the whole package then. For a package that can
-            // change, its fingerprint holds the newest time in it.
-            if !unit.external {
-                let dir = &unit.package_dir;
-                from.add(self.input(unit, dir, InputKind::Package, gathered.started)?);
-                from.bound = Some("cargo keeps the times of the package's files".into());
-            }
-        }
-        for path in &said.changed {
-            let path = unit.package_dir.join(path);
-            if dirs.is_immutable(&path) {
-                continue;
-            }
-            if path.starts_with(out_dir) {
-                from.bound = Some("watches its own output directory".into());
-                continue;
-            }
-            let kind = match fs::metadata(&path) {
-                Ok(meta) if meta.is_dir() => InputKind::Tree,
-                Ok(_) => InputKind::File,
-                Err(_) => {
-                    let why = format!("it watches {path}, which is missing; cargo always runs it");
-                    return Err(Refused::Unit(why));
-                }
-            };
-            from.add(self.input(unit, &path, kind, gathered.started)?);
-        }
-        from.add_env(&said.env);
-        for path in static_libraries(script) {
-            if !path.starts_with(out_dir) && !dirs.is_immutable(&path) {
-                from.add(self.input(unit, &path, InputKind::File, gathered.started)?);
-            }
-        }
-        Ok(from)
-    }
-
-    /// One input with its digest, if it is certain that it has not changed
-    /// since the compiler started. The change time counts as well: a file that
-    /// was put back with an old time deceives cargo, but not the store.
-    fn input(
-        &self,
-        unit: &PlanUnit,
-        path: &Utf8Path,
-        kind: InputKind,
-        started: i64,
-    ) -> Result<Input, Refused> {
-        let dirs = &self.plan.dirs;
-        let changed = |path: &Utf8Path| -> std::io::Result<bool> {
-            let stamp = Stamp::of(path)?;
-            Ok(stamp.modified >= started || (cfg!(unix) && stamp.changed >= started))
-        };
-        let late = |path: &Utf8Path| {
-            Refused::Unit(format!("{path} was changed after the build of it began"))
-        };
-        match kind {
-            InputKind::File if changed(path)? => return Err(late(path)),
-            InputKind::File => {}
-            InputKind::Tree | InputKind::Package => {
-                for entry in walkdir::WalkDir::new(path) {
-                    let entry = entry.map_err(std::io::Error::from)?;
-                    let below = Utf8Path::from_path(entry.path())
-                        .ok_or_else(|| Refused::Unit("a path that is not UTF-8".into()))?;
-                    let ours = below.starts_with(&dirs.build) || below.starts_with(&dirs.target);
-                    if entry.file_type().is_file() && !ours && changed(below)? {
-                        return Err(late(below));
-                    }
-                }
-            }
-        }
-        Ok(Input {
-            path: dirs.rooted(path),
-            kind,
-            digest: input_digest(path, kind, dirs, unit, self.memo)?,
-        })
-    }
-
-    /// The `OUT_DIR`s of the build scripts that a unit depends on.
-    fn out_dirs(&self, at: usize) -> Vec<&Utf8Path> {
-        let deps = self.plan.units[at].deps.iter();
-        deps.filter_map(|&dep| self.built.scripts[dep].as_ref())
-            .map(|script| Utf8Path::new(&script.out_dir))
-            .collect()
     }
 
     /// The files of cargo's message as they are before uplifting, whether the
@@ -557,30 +404,6 @@ fn rests_on_old(unit: &PlanUnit, variant: &Variant, units: &[Option<UnitState>])
         && unit.deps.iter().all(is_old)
 }
 
-/// What a unit was built from.
-#[derive(Default)]
-struct Origins {
-    inputs: Vec<Input>,
-    env: Vec<(String, Option<Digest>)>,
-    bound: Option<String>,
-}
-
-impl Origins {
-    fn add(&mut self, input: Input) {
-        if !self.inputs.contains(&input) {
-            self.inputs.push(input);
-        }
-    }
-
-    fn add_env(&mut self, names: &[String]) {
-        for name in names {
-            if !self.env.iter().any(|(known, _)| known == name) {
-                self.env.push((name.clone(), env_digest(name)));
-            }
-        }
-    }
-}
-
 fn is_text_of_unit(path: &str, unit: &PlanUnit) -> bool {
     match unit.is_run() {
         true => path.ends_with("/output") || path.ends_with("/run/stdout"),
@@ -612,148 +435,4 @@ fn output_digest(unit: &PlanUnit, gathered: &Gathered) -> Digest {
         }
     }
     hasher.finish()
-}
-
-/// Whether a build script printed a path of this build where it can become
-/// part of something: anything but its own `OUT_DIR` for the linker and for
-/// other build scripts, and files of its own package to watch.
-fn binding_output(stdout: &[u8], dirs: &Dirs, unit: &PlanUnit, out_dir: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(stdout);
-    for line in text.lines() {
-        let Some(data) = line.trim().strip_prefix("cargo:") else {
-            continue;
-        };
-        let data = data.strip_prefix(':').unwrap_or(data);
-        let key = data.split('=').next().unwrap_or_default();
-        let becomes_part = matches!(key, "rustc-env" | "rustc-cfg" | "rustc-check-cfg");
-        let mut rest = data.to_owned();
-        if !becomes_part {
-            rest = rest.replace(out_dir, "");
-        }
-        if key == "rerun-if-changed" {
-            rest = rest.replace(unit.package_dir.as_str(), "");
-        }
-        let named = [&dirs.workspace, &dirs.build, &dirs.target];
-        if named.iter().any(|dir| rest.contains(dir.as_str())) {
-            return Some(format!("the build script prints it ({key})"));
-        }
-    }
-    None
-}
-
-/// Static libraries that a build script hands to the linker, as far as they
-/// are found where it says. cargo does not watch them.
-fn static_libraries(script: &crate::cargo::messages::Script) -> Vec<Utf8PathBuf> {
-    let mut found = Vec::new();
-    for path in &script.linked_paths {
-        let (kind, dir) = path.split_once('=').unwrap_or(("all", path));
-        if !matches!(kind, "native" | "all") {
-            continue;
-        }
-        for lib in &script.linked_libs {
-            let name = lib.rsplit('=').next().unwrap_or(lib);
-            let name = name.split(':').next().unwrap_or(name);
-            for file in [format!("lib{name}.a"), format!("{name}.lib")] {
-                let path = Utf8Path::new(dir).join(file);
-                if path.is_file() {
-                    found.push(path);
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Which proc macros can look at nothing but their tokens.
-///
-/// A macro that reads files or variables may bring anything into the unit that
-/// uses it, and nobody records that. For a package that lives in the registry
-/// the directory is the same everywhere; for others such a unit is bound.
-struct Purity<'a> {
-    plan: &'a Plan,
-    /// Sources of units of this capture, by index.
-    sources: HashMap<usize, Vec<Utf8PathBuf>>,
-    looked_at: AtomicU64,
-}
-
-impl<'a> Purity<'a> {
-    fn new(capture: &Capture<'a>, gathered: &[Option<Result<Gathered, Refused>>]) -> Purity<'a> {
-        let plan = capture.plan;
-        let mut sources = HashMap::new();
-        for (at, unit) in plan.units.iter().enumerate() {
-            let text = match &gathered[at] {
-                Some(Ok(gathered)) => Some(gathered.text.clone()),
-                // In place since before: its dep-info is where it was.
-                _ => capture.built.places[at].as_ref().and_then(|place| {
-                    let file = format!("{}-{}.d", layout::crate_name(&unit.graph), place.hash);
-                    let dirs = [
-                        format!("{}/deps/{file}", place.profile_dir),
-                        format!(
-                            "{}/build/{}/{}/out/{file}",
-                            place.profile_dir, place.package, place.hash
-                        ),
-                    ];
-                    dirs.iter().find_map(|f| fs::read(plan.dirs.build.join(f)).ok())
-                }),
-            };
-            let info = text.and_then(|text| depinfo::parse_rustc(std::str::from_utf8(&text).ok()?));
-            if let Some(info) = info {
-                let dir = &unit.compile_dir;
-                sources.insert(at, info.sources.iter().map(|s| dir.join(s)).collect());
-            }
-        }
-        Purity {
-            plan,
-            sources,
-            looked_at: AtomicU64::new(0),
-        }
-    }
-
-    /// Why the macros that a unit uses bind it, if they do.
-    fn of_macros(&self, at: usize) -> Option<String> {
-        let unit = &self.plan.units[at];
-        if unit.external {
-            return None;
-        }
-        let is_macro = |at: &&usize| {
-            let unit = &self.plan.units[**at];
-            unit.graph.target.kind.iter().any(|kind| kind == "proc-macro")
-        };
-        for &dep in unit.deps.iter().filter(is_macro) {
-            if let Some(why) = self.looks_around(dep) {
-                return Some(format!("uses {}, which {why}", self.plan.units[dep].title));
-            }
-        }
-        None
-    }
-
-    /// What a macro, or anything it is built from, does beyond its tokens.
-    fn looks_around(&self, at: usize) -> Option<String> {
-        let mut stack = vec![at];
-        let mut seen = vec![false; self.plan.units.len()];
-        while let Some(at) = stack.pop() {
-            if std::mem::replace(&mut seen[at], true) {
-                continue;
-            }
-            let unit = &self.plan.units[at];
-            // Build scripts run before; what they do is part of their output.
-            if unit.is_run() || unit.graph.target.kind.iter().any(|k| k == "custom-build") {
-                continue;
-            }
-            let Some(sources) = self.sources.get(&at) else {
-                return Some("could not be examined".into());
-            };
-            for path in sources {
-                self.looked_at.fetch_add(1, Ordering::Relaxed);
-                let Ok(text) = fs::read_to_string(path) else {
-                    continue;
-                };
-                if let Some(call) = proof::looks_around(&text) {
-                    return Some(format!("may look around ({call} in {})", unit.package));
-                }
-            }
-            stack.extend(&unit.deps);
-        }
-        None
-    }
 }

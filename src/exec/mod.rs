@@ -7,6 +7,8 @@
 //! when a unit is replaced and comes last when it is restored.
 
 pub mod capture;
+pub mod macros;
+mod origins;
 pub mod proof;
 pub mod replay;
 pub mod restore;

@@ -126,9 +126,6 @@ const LOOKS_AROUND: &[&str] = &[
     "canonicalize",
     "current_dir",
     "current_exe",
-    "std::env",
-    "env::var",
-    "env::vars",
     "std::process",
     "process::Command",
     "Command::new",
@@ -138,18 +135,49 @@ const LOOKS_AROUND: &[&str] = &[
     "Instant::now",
     "tracked_env",
     "tracked_path",
-    "local_file",
-    "source_file",
     "include_dir",
     "libloading",
     "extern \"C\"",
 ];
 
+/// Asking a token which file it stands in.
+const ASKS_FILE: &[&str] = &["local_file", "source_file"];
+
+/// Variables that cargo sets from the manifest: they are part of every key.
+const KNOWN_VARIABLES: &[&str] = &["CARGO_PKG_", "CARGO_CRATE_NAME\""];
+
 /// Which of these calls a source file mentions; none is proof that the code in
-/// it only sees what it is given.
-pub fn looks_around(text: &str) -> Option<&'static str> {
+/// it only sees what it is given. proc-macro2 is read differently in one point:
+/// it passes the question for a token's file on, and only the macro that asks
+/// it learns the answer.
+pub fn looks_around(text: &str, package: &str) -> Option<&'static str> {
     let code = without_comments(text);
-    LOOKS_AROUND.iter().find(|call| code.contains(**call)).copied()
+    if reads_variables(&code) {
+        return Some("std::env");
+    }
+    let asks = ASKS_FILE.iter().filter(|_| package != "proc-macro2");
+    let mut calls = LOOKS_AROUND.iter().chain(asks);
+    calls.find(|call| code.contains(**call)).copied()
+}
+
+/// Whether anything of `std::env` is used but reading a known variable.
+fn reads_variables(code: &str) -> bool {
+    code.match_indices("env::").any(|(at, _)| {
+        // `my_env::` is something else.
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            return false;
+        }
+        let call: String = code[at + "env::".len()..]
+            .chars()
+            .filter(|c| !c.is_whitespace())
+            .take(40)
+            .collect();
+        let name = call
+            .strip_prefix("var_os(\"")
+            .or_else(|| call.strip_prefix("var(\""));
+        !name.is_some_and(|name| KNOWN_VARIABLES.iter().any(|known| name.starts_with(known)))
+    })
 }
 
 #[cfg(test)]
@@ -192,8 +220,21 @@ mod tests {
 
     #[test]
     fn macros_that_look_around_are_found() {
-        assert_eq!(looks_around("// std::fs\nfn a() { b() }"), None);
-        assert!(looks_around("use std::{fs, io}; fn a() { fs::read(x) }").is_some());
-        assert!(looks_around("let p = std::env::var(\"A\");").is_some());
+        let found = |text| looks_around(text, "a");
+        assert_eq!(found("// std::fs\nfn a() { b() }"), None);
+        assert_eq!(found("use std::env; env::var(\"CARGO_PKG_NAME\")"), None);
+        assert_eq!(found("my_env::x()"), None);
+        assert!(found("use std::{fs, io}; fn a() { fs::read(x) }").is_some());
+        for text in [
+            "std::env::var(\"A\")",
+            "env::var(name)",
+            "use std::env::var;",
+            "env::vars()",
+            "std::env::var(\"CARGO_MANIFEST_DIR\")",
+            "span.local_file()",
+        ] {
+            assert!(found(text).is_some(), "{text}");
+        }
+        assert_eq!(looks_around("self.local_file()", "proc-macro2"), None);
     }
 }

@@ -186,7 +186,12 @@ fn one(
     let pack = decode_pack(&store.blobs().read(&variant.pack)?)
         .ok_or_else(|| CacheError::Damaged(format!("the record of {}", unit.title)))?;
     if let Some(file) = pack.files.iter().find(|f| f.role == Role::Fingerprint) {
-        tree::remove(&inside(build, &file.path)?)?;
+        let path = inside(build, &file.path)?;
+        tree::remove(&path)?;
+        // Diagnostics that an earlier build left: this variant may have none.
+        if let (Some(dir), Some(name)) = (path.parent(), path.file_name()) {
+            tree::remove(&dir.join(format!("output-{name}")))?;
+        }
     }
     clear_out_dir(dirs, &pack, unit)?;
 
@@ -217,6 +222,9 @@ fn one(
         match file.role {
             Role::Text => tree::write(&to, &dirs.root_text(&file.content), time)?,
             Role::DepInfo => tree::write(&to, &file.content, stamp_of_record)?,
+            // Its time means nothing to cargo, and tells us one restored unit
+            // from another one of the same size.
+            Role::Fingerprint => tree::write(&to, &file.content, FileTime::now())?,
             _ => tree::write(&to, &file.content, time)?,
         }
         seen.push(see(dirs, &file.path, file.role)?);
@@ -331,6 +339,7 @@ fn see(dirs: &Dirs, path: &str, role: Role) -> Result<SeenFile, CacheError> {
         role,
         size: stamp.size,
         modified: stamp.modified,
+        inode: stamp.inode,
     })
 }
 
@@ -388,6 +397,7 @@ pub fn unit_state(
     UnitState {
         output: variant.output,
         build_ms: variant.build_ms,
+        unknown_inputs: variant.unknown_inputs.is_some(),
         inputs: variant
             .inputs
             .iter()
@@ -445,7 +455,9 @@ fn renew(
         } else {
             filetime::set_file_mtime(&path, stamp)?;
         }
-        file.modified = Stamp::of(&path)?.modified;
+        let now = Stamp::of(&path)?;
+        file.modified = now.modified;
+        file.inode = now.inode;
     }
     Ok(state)
 }

@@ -113,17 +113,17 @@ async fn read(
         if reader.read_until(b'\n', &mut line).await? == 0 {
             return Ok(());
         }
-        if hand_on {
+        let message = std::str::from_utf8(&line)
+            .ok()
+            .and_then(|text| messages::parse(text.trim_end()));
+        // What is no message was printed by somebody else (a proc macro, rustc
+        // with `--print`) and belongs to the user.
+        if hand_on || message.is_none() {
             let mut out = std::io::stdout().lock();
             out.write_all(&line)?;
             out.flush()?;
         }
-        if let Ok(text) = std::str::from_utf8(&line) {
-            match messages::parse(text.trim_end()) {
-                Message::Other => {}
-                message => found.push(message),
-            }
-        }
+        found.extend(message.filter(|message| !matches!(message, Message::Other)));
     }
 }
 

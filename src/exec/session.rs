@@ -311,7 +311,7 @@ impl Session<'_> {
         // What is in place now is true whatever becomes of the build.
         self.remember(name, &mut remembered);
         let begun = Instant::now();
-        let started = file_nanos(FileTime::now());
+        let started = file_nanos(stamp_before_now(Duration::from_millis(SETTLE_MS)));
         let ran = run::recorded(self.cargo, self.inv).map_err(|source| SessionError::System {
             what: "start cargo",
             source,
@@ -320,14 +320,16 @@ impl Session<'_> {
 
         let begun = Instant::now();
         let State { plan, units, .. } = &mut remembered.state;
-        let lock = self.lock(plan, &mut || {});
+        let ended = file_nanos(FileTime::now());
+        let mut others = false;
+        let lock = self.lock(plan, &mut || others = true);
         let built = Built::assign(plan, ran.messages);
         let mut outputs: Vec<Option<Digest>> = decisions.iter().map(|d| d.output).collect();
         let mut wanted = vec![false; plan.units.len()];
         let mut distrusted = Vec::new();
         let mut rebuilt: Vec<bool> = Vec::with_capacity(plan.units.len());
         for (at, unit) in plan.units.iter().enumerate() {
-            let compiled = built.artifacts[at].as_ref().is_some_and(|a| !a.fresh);
+            let compiled = was_built(plan, &built, at, started);
             let reused = decisions[at].output.is_some();
             rebuilt.push(compiled || unit.deps.iter().any(|&dep| rebuilt[dep]));
             if reused && compiled {
@@ -343,6 +345,17 @@ impl Session<'_> {
                 outputs[at] = None;
             }
             wanted[at] = !reused || compiled || unknown[at];
+            // Somebody else may have been at it since; then it is not known
+            // what the units above it were built against.
+            let is_run = unit.is_run();
+            let left = |unit: &UnitState| {
+                let mut files = unit.files.iter().filter(|file| file.counts(is_run));
+                files.all(|file| file.is_in_place(&plan.dirs))
+            };
+            if !wanted[at] && !units[at].as_ref().is_some_and(left) {
+                units[at] = None;
+                outputs[at] = None;
+            }
         }
         let capture = Capture {
             plan,
@@ -351,8 +364,15 @@ impl Session<'_> {
             memo: &remembered.memo,
             sink: self.sink,
             fresh_target,
+            ended,
         };
+        // Another cargo had the directory in between: what is there now may be
+        // its work, and cargo's messages to us tell nothing about that.
         let captured = match &lock {
+            Ok(_) if others => {
+                units.fill(None);
+                Ok(())
+            }
             Ok(_) => self
                 .store
                 .prepare()
@@ -459,24 +479,28 @@ fn saved(plan: &Plan, decisions: &[Decision], units: &[Option<UnitState>]) -> Du
     Duration::from_millis(total)
 }
 
+/// Whether cargo compiled or ran a unit since `started`. Its messages do not
+/// tell that of build scripts; the time at which it started one does.
+fn was_built(plan: &Plan, built: &Built, at: usize, started: i64) -> bool {
+    match (&built.artifacts[at], plan.units[at].is_run()) {
+        (Some(artifact), _) => !artifact.fresh,
+        (None, true) => built.places[at].as_ref().is_some_and(|place| {
+            let path = plan.dirs.build.join(place.started(true));
+            Stamp::of(&path).is_ok_and(|stamp| stamp.modified >= started)
+        }),
+        (None, false) => false,
+    }
+}
+
 fn summary_of_build(
     plan: &Plan,
     decisions: &[Decision],
     built: &Built,
     started: i64,
 ) -> Summary {
-    let ran = |at: &usize| {
-        let unit = &plan.units[*at];
-        match (&built.artifacts[*at], unit.is_run()) {
-            (Some(artifact), _) => !artifact.fresh,
-            (None, true) => built.places[*at].as_ref().is_some_and(|place| {
-                let path = plan.dirs.build.join(place.started(true));
-                Stamp::of(&path).is_ok_and(|stamp| stamp.modified >= started)
-            }),
-            (None, false) => false,
-        }
-    };
-    let compiled = (0..plan.units.len()).filter(ran).count();
+    let compiled = (0..plan.units.len())
+        .filter(|&at| was_built(plan, built, at, started))
+        .count();
     let told = built.places.iter().filter(|place| place.is_some()).count();
     let reused_ms = decisions.iter().filter_map(|d| d.variant.as_ref());
     Summary {

@@ -161,7 +161,7 @@ impl Memo {
     }
 
     /// The digest of everything below a directory: names and contents, and
-    /// times as well if `with_times`. Directories in `skip` are left out.
+    /// times as well if `with_times`. What is in `skip` is left out.
     ///
     /// # Errors
     /// When something below cannot be read.
@@ -177,7 +177,7 @@ impl Memo {
             .into_iter()
             .filter_entry(|entry| {
                 let path = Utf8Path::from_path(entry.path());
-                entry.file_name() != ".git" && !path.is_some_and(|path| skip.contains(&path))
+                entry.depth() == 0 || !path.is_some_and(|path| skip.contains(&path))
             });
         for entry in walk {
             let entry = entry?;

@@ -168,6 +168,7 @@ impl Common {
         dirs: &Dirs,
         config: &Config,
         from_args: &[String],
+        has_target: bool,
         compiler: &Toolchain,
         toolchain: Digest,
         digest: &dyn Fn(&Utf8Path) -> Option<Digest>,
@@ -178,6 +179,7 @@ impl Common {
             .part("rustc", compiler.verbose_version.as_bytes())
             .part("cargo", compiler.cargo_version.as_bytes())
             .part("toolchain", &toolchain.0)
+            .part("has target", &[u8::from(has_target)])
             .part("config", &config.relevant(&dirs.workspace));
         for arg in from_args {
             hasher.part("argument", arg.as_bytes());
@@ -191,6 +193,7 @@ impl Common {
             hasher.part(kind, name.as_bytes());
             hasher.part("content", &content.map_or(Vec::new(), |d| d.0.to_vec()));
         };
+        program("rustc", &compiler.rustc);
         for wrapper in wrappers(config) {
             program("wrapper", &wrapper);
         }

@@ -103,7 +103,10 @@ pub fn decide(plan: &Plan, state: Option<&State>, memo: &Memo, store: &Store) ->
             let same = |(&dep, output): (&usize, &Digest)| {
                 known(dep).is_some_and(|dep| dep.output == *output)
             };
-            if unit.deps.iter().zip(&deps).all(same) {
+            // A touch is how people tell cargo that something changed which it
+            // does not see.
+            let told = *touched && before.unknown_inputs;
+            if unit.deps.iter().zip(&deps).all(same) && !told {
                 decisions.push(Decision {
                     verdict: Verdict::InPlace,
                     output: Some(before.output),
@@ -192,11 +195,14 @@ pub fn input_digest(
     unit: &PlanUnit,
     memo: &Memo,
 ) -> std::io::Result<Digest> {
-    let skip = [dirs.build.as_path(), dirs.target.as_path()];
     match kind {
         InputKind::File => memo.file(path),
-        InputKind::Tree => memo.tree(path, false, &skip),
-        InputKind::Package => memo.tree(&unit.package_dir, true, &skip),
+        InputKind::Tree => memo.tree(path, false, &[]),
+        InputKind::Package => {
+            let git = unit.package_dir.join(".git");
+            let skip = [dirs.build.as_path(), dirs.target.as_path(), git.as_path()];
+            memo.tree(&unit.package_dir, true, &skip)
+        }
     }
 }
 
@@ -253,6 +259,9 @@ fn mismatch(
     let dirs = &plan.dirs;
     if variant.distrusted {
         return Some((0, MissReason::Quarantined));
+    }
+    if let Some(why) = &variant.unknown_inputs {
+        return Some((8, MissReason::Uncacheable(why.clone())));
     }
     if variant.deps.len() != deps.len() {
         return Some((1, MissReason::NeverSeen));

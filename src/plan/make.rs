@@ -76,7 +76,8 @@ pub fn make(
     let common = Common::new(
         &dirs,
         &config,
-        &[inv.config.clone(), inv.unstable.clone()].concat(),
+        &[inv.config.clone(), inv.unstable.clone(), roots(&graph)].concat(),
+        has_target(inv, &config),
         &toolchain,
         files,
         &|path| memo.file(path).ok(),
@@ -112,6 +113,42 @@ fn term(config: &Config) -> Term {
         color: value("color").and_then(|v| v.as_str().map(str::to_owned)),
         progress: value("progress").and_then(|v| Some(v.get("when")?.as_str()?.to_owned())),
     }
+}
+
+/// Whether the build is for a named target: flags from the configuration then
+/// do not apply to host units, which look the same in the graph (cargo:
+/// `compute_metadata`, rust-lang/cargo#14253).
+fn has_target(inv: &Invocation, config: &Config) -> bool {
+    let in_config = |file: &crate::cargo::config::ConfigFile| {
+        file.table.get("build").is_some_and(|build| build.get("target").is_some())
+    };
+    !inv.targets.is_empty()
+        || std::env::var_os("CARGO_BUILD_TARGET").is_some_and(|v| !v.is_empty())
+        || inv.config.iter().any(|value| value.contains("target"))
+        || config.files.iter().any(in_config)
+}
+
+/// With link-time optimisation, what a unit consists of (object code, bitcode
+/// or both) depends on the roots of the build (cargo: `lto::generate`): then
+/// they are part of every key.
+fn roots(graph: &UnitGraph) -> Vec<String> {
+    let lto = |unit: &GraphUnit| {
+        !matches!(unit.raw["profile"]["lto"].as_str(), Some("false" | "off") | None)
+    };
+    if !graph.units.iter().any(lto) {
+        return Vec::new();
+    }
+    let mut roots: Vec<String> = graph
+        .roots
+        .iter()
+        .map(|&root| {
+            let unit = &graph.units[root];
+            let target = &unit.target;
+            format!("{} {:?} {:?} {}", target.name, target.kind, target.crate_types, unit.mode)
+        })
+        .collect();
+    roots.sort();
+    roots
 }
 
 /// `$CARGO_HOME`, or where it is by default (the `home` crate's rule).
@@ -199,7 +236,9 @@ fn watch_surroundings(
     if let Some(path) = find_program(&cargo.program()) {
         watcher.add(path, WatchKind::Stamp);
     }
-    for tool in key::tools(config).into_iter().chain(key::wrappers(config)) {
+    let rustc = std::iter::once(toolchain.rustc.clone());
+    let tools = key::tools(config).into_iter().chain(key::wrappers(config));
+    for tool in tools.chain(rustc) {
         if let Some(path) = find_program(&tool) {
             watcher.add(path, WatchKind::Stamp);
         }
@@ -220,13 +259,29 @@ fn watch_surroundings(
             watcher.add(&package.manifest_path, WatchKind::File);
             if let Some(dir) = package.manifest_path.parent() {
                 watcher.package(dir);
-                // Where `members = ["crates/*"]` finds the next one.
-                if let Some(above) = dir.parent() {
-                    watcher.add(above, WatchKind::Listing);
-                }
             }
         }
     }
+    for pattern in member_patterns(&workspace.root.join("Cargo.toml")) {
+        watcher.members(&workspace.root, &pattern);
+    }
+}
+
+/// `workspace.members` and `default-members` with wildcards in them.
+fn member_patterns(manifest: &Utf8Path) -> Vec<String> {
+    let mut manifests = Manifests::default();
+    let workspace = manifests
+        .table(manifest)
+        .ok()
+        .and_then(|table| table.get("workspace").cloned());
+    let lists = ["members", "default-members"];
+    lists
+        .iter()
+        .filter_map(|key| workspace.as_ref()?.get(key)?.as_array().cloned())
+        .flatten()
+        .filter_map(|member| member.as_str().map(str::to_owned))
+        .filter(|member| member.contains(['*', '?', '[']))
+        .collect()
 }
 
 fn rustup_settings() -> Option<Utf8PathBuf> {

@@ -42,6 +42,8 @@ pub struct UnitState {
     pub output: Digest,
     /// How long cargo took for it, in milliseconds.
     pub build_ms: u64,
+    /// It may have been built from something that nobody recorded.
+    pub unknown_inputs: bool,
     /// Its inputs with the digests it was built from.
     pub inputs: Vec<(Utf8PathBuf, InputKind, Digest)>,
     /// The variables it was built with.
@@ -73,6 +75,8 @@ pub struct SeenFile {
     pub size: u64,
     /// Its time, nanoseconds since 1970.
     pub modified: i64,
+    /// Its inode: files with the stored time look alike otherwise.
+    pub inode: u64,
 }
 
 /// A file that cargo puts beside the others in the target directory.
@@ -104,19 +108,18 @@ impl SeenFile {
 
     /// Whether it is still as it was.
     pub fn is_in_place(&self, dirs: &Dirs) -> bool {
-        is_unchanged(&dirs.build.join(&self.path), self.size, self.modified)
+        Stamp::of(&dirs.build.join(&self.path)).is_ok_and(|now| {
+            now.size == self.size && now.modified == self.modified && now.inode == self.inode
+        })
     }
 }
 
 impl Uplifted {
     /// Whether it is still as it was.
     pub fn is_in_place(&self) -> bool {
-        is_unchanged(&self.path, self.size, self.modified)
+        Stamp::of(&self.path)
+            .is_ok_and(|now| now.size == self.size && now.modified == self.modified)
     }
-}
-
-fn is_unchanged(path: &camino::Utf8Path, size: u64, modified: i64) -> bool {
-    Stamp::of(path).is_ok_and(|now| now.size == size && now.modified == modified)
 }
 
 impl UnitState {

@@ -67,8 +67,37 @@ impl Watcher {
             // Only whether they exist; their contents are inputs of units.
             self.add(dir.join(file), WatchKind::Listing);
         }
+        // Found by cargo for `CARGO_PKG_README`.
+        for readme in READMES {
+            self.add(dir.join(readme), WatchKind::Listing);
+        }
         for sub in ["src/bin", "examples", "tests", "benches"] {
-            self.add(dir.join(sub), WatchKind::Listing);
+            let sub = dir.join(sub);
+            for target in directories(&sub) {
+                self.add(target.join("main.rs"), WatchKind::Listing);
+            }
+            self.add(sub, WatchKind::Listing);
+        }
+    }
+
+    /// Watches everything in which a new member could be found that matches a
+    /// pattern such as `crates/*`.
+    pub fn members(&mut self, root: &Utf8Path, pattern: &str) {
+        let mut dirs = vec![root.to_owned()];
+        for part in pattern.split('/').filter(|part| !part.is_empty()) {
+            if !part.contains(['*', '?', '[']) {
+                dirs = dirs.iter().map(|dir| dir.join(part)).collect();
+                continue;
+            }
+            let mut below = Vec::new();
+            for dir in dirs {
+                below.extend(directories(&dir));
+                self.add(dir, WatchKind::Listing);
+            }
+            dirs = below;
+        }
+        for dir in dirs {
+            self.add(dir.join("Cargo.toml"), WatchKind::Listing);
         }
     }
 
@@ -104,8 +133,23 @@ fn digest(path: &Utf8Path, kind: WatchKind) -> Option<Digest> {
     }
 }
 
-/// The names that discovery looks at: `*.rs`, and directories that hold a
-/// `main.rs` (a target) or a manifest (a member).
+/// The names by which cargo finds a readme (cargo: `default_readme`).
+pub const READMES: &[&str] = &["README.md", "README.txt", "README"];
+
+/// The directories in a directory in which something may be discovered: not
+/// hidden ones, and no cache such as a target directory.
+fn directories(dir: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut found: Vec<Utf8PathBuf> = entries
+        .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path()).ok())
+        .filter(|path| !path.file_name().is_some_and(|name| name.starts_with('.')))
+        .filter(|path| path.is_dir() && !path.join("CACHEDIR.TAG").is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+/// The names that discovery looks at: `*.rs`, and directories.
 fn listing(path: &Utf8Path) -> Digest {
     let mut hasher = KeyHasher::new("listing");
     let Ok(meta) = fs::metadata(path) else {
@@ -114,21 +158,13 @@ fn listing(path: &Utf8Path) -> Digest {
     if meta.is_file() {
         return hasher.part("file", b"").finish();
     }
-    let mut names: Vec<String> = fs::read_dir(path)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let entry = path.join(&name);
-            if entry.is_dir() {
-                let main = entry.join("main.rs").is_file();
-                let manifest = entry.join("Cargo.toml").is_file();
-                (main || manifest).then(|| format!("{name}/ {main} {manifest}"))
-            } else {
-                name.ends_with(".rs").then_some(name)
-            }
-        })
+    for dir in directories(path) {
+        hasher.part("directory", dir.as_str().as_bytes());
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".rs"))
         .collect();
     names.sort();
     for name in names {
@@ -188,7 +224,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = Utf8Path::from_path(dir.path()).unwrap();
         fs::write(dir.join("Cargo.toml"), "a").unwrap();
-        fs::create_dir(dir.join("tests")).unwrap();
+        fs::create_dir_all(dir.join("tests/old")).unwrap();
         let mut watcher = Watcher::default();
         watcher.add(dir.join("Cargo.toml"), WatchKind::File);
         watcher.add(dir.join("config"), WatchKind::File);
@@ -199,7 +235,8 @@ mod tests {
         let past = filetime::FileTime::from_unix_time(1_000_000_000, 0);
         filetime::set_file_mtime(dir.join("Cargo.toml"), past).unwrap();
         fs::write(dir.join("tests/data.txt"), "no target").unwrap();
-        fs::create_dir(dir.join("tests/common")).unwrap();
+        fs::create_dir(dir.join("tests/cache")).unwrap();
+        fs::write(dir.join("tests/cache/CACHEDIR.TAG"), "").unwrap();
         let Standing::Touched(renewed) = check(&watches) else {
             panic!("only times changed");
         };
@@ -208,6 +245,9 @@ mod tests {
         fs::write(dir.join("tests/it.rs"), "").unwrap();
         assert_eq!(check(&renewed), Standing::Void(dir.join("tests")));
         fs::remove_file(dir.join("tests/it.rs")).unwrap();
+        fs::write(dir.join("tests/old/main.rs"), "").unwrap();
+        assert_eq!(check(&renewed), Standing::Void(dir.join("tests/old/main.rs")));
+        fs::remove_file(dir.join("tests/old/main.rs")).unwrap();
         fs::write(dir.join("config"), "").unwrap();
         assert_eq!(check(&renewed), Standing::Void(dir.join("config")));
         fs::remove_file(dir.join("config")).unwrap();

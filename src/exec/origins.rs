@@ -1,0 +1,268 @@
+//! What a unit was built from: inputs with their digests, variables, and what
+//! binds it to its directory.
+//!
+//! Everything here errs on the side of not recording: an input that may have
+//! changed since the compiler started, or an account that cannot be read,
+//! refuses the unit.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::capture::{Capture, Gathered, Refused};
+use super::macros::Macros;
+use super::proof;
+use crate::cache::record::{Input, InputKind};
+use crate::cargo::depinfo;
+use crate::cargo::script;
+use crate::plan::inputs::Stamp;
+use crate::plan::lookup::{env_digest, input_digest};
+use crate::plan::{Dirs, PlanUnit};
+use crate::unit::Digest;
+
+/// What a unit was built from.
+#[derive(Default)]
+pub(super) struct Origins {
+    pub(super) inputs: Vec<Input>,
+    pub(super) env: Vec<(String, Option<Digest>)>,
+    pub(super) bound: Option<String>,
+    pub(super) unknown: Option<String>,
+}
+
+impl Origins {
+    fn add(&mut self, input: Input) {
+        if !self.inputs.contains(&input) {
+            self.inputs.push(input);
+        }
+    }
+
+    fn add_env(&mut self, names: &[String]) {
+        for name in names {
+            if !self.env.iter().any(|(known, _)| known == name) {
+                self.env.push((name.clone(), env_digest(name)));
+            }
+        }
+    }
+}
+
+impl Capture<'_> {
+    /// What a compiled unit was built from, by rustc's own account.
+    pub(super) fn compile_inputs(
+        &self,
+        at: usize,
+        gathered: &Gathered,
+        outputs: &[Option<Digest>],
+        macros: &Macros<'_>,
+    ) -> Result<Origins, Refused> {
+        let unit = &self.plan.units[at];
+        let dirs = &self.plan.dirs;
+        let unreadable = |what: &str| Refused::Unit(format!("{what} could not be understood"));
+        let text = std::str::from_utf8(&gathered.text).map_err(|_| unreadable("dep-info"))?;
+        let rustc = depinfo::parse_rustc(text).ok_or_else(|| unreadable("dep-info"))?;
+        let cargo = depinfo::parse_cargo(&gathered.dep_info)
+            .ok_or_else(|| unreadable("cargo's dep-info"))?;
+        let out_dirs = self.out_dirs(at);
+        let sources: Vec<Utf8PathBuf> = rustc
+            .sources
+            .iter()
+            .map(|source| unit.compile_dir.join(source))
+            .collect();
+        let mut from = Origins::default();
+        for path in &sources {
+            // What a build script wrote is covered by the digest of its run.
+            if dirs.is_immutable(path) || out_dirs.iter().any(|dir| path.starts_with(dir)) {
+                continue;
+            }
+            from.add(self.input(unit, path, InputKind::File, gathered.started)?);
+        }
+        from.add_env(&cargo.env);
+        let absolute_inside = |(base, path): &(depinfo::Base, String)| {
+            *base == depinfo::Base::Package
+                && (Utf8Path::new(path).starts_with(&dirs.workspace)
+                    || Utf8Path::new(path).starts_with(&dirs.build))
+        };
+        let names_dir = |value: &Option<String>| {
+            value.as_deref().is_some_and(|value| {
+                [&dirs.workspace, &dirs.build, &dirs.target]
+                    .iter()
+                    .any(|dir| value.contains(dir.as_str()))
+            })
+        };
+        let path_env: Vec<String> = rustc
+            .env
+            .iter()
+            .filter(|(_, value)| names_dir(value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        from.bound = if let Some((_, path)) = cargo.files.iter().find(|f| absolute_inside(f)) {
+            Some(format!("depends on {path} by its absolute path"))
+        } else {
+            proof::reads_directories(&path_env, &sources)
+        };
+        let macros = macros.in_reach(at, outputs);
+        if unit.external {
+            from.bound = from.bound.or(macros);
+        } else {
+            from.unknown = macros;
+        }
+        Ok(from)
+    }
+
+    /// What a build script's run was made from: what it says of itself, and
+    /// the static libraries that it passes on.
+    pub(super) fn run_inputs(&self, at: usize, gathered: &Gathered) -> Result<Origins, Refused> {
+        let unit = &self.plan.units[at];
+        let dirs = &self.plan.dirs;
+        let script = self.built.scripts[at]
+            .as_ref()
+            .ok_or_else(|| Refused::Unit("cargo did not tell what it printed".into()))?;
+        let out_dir = Utf8Path::new(&script.out_dir);
+        let said = script::parse(&gathered.text);
+        let mut from = Origins {
+            bound: binding_output(&gathered.text, dirs, unit, &script.out_dir),
+            ..Origins::default()
+        };
+        if said.changed.is_empty() && said.env.is_empty() {
+            // cargo watches the whole package then. For a package that can
+            // change, its fingerprint holds the newest time in it.
+            if !unit.external {
+                let dir = &unit.package_dir;
+                from.add(self.input(unit, dir, InputKind::Package, gathered.started)?);
+                from.bound = Some("cargo keeps the times of the package's files".into());
+            }
+        }
+        for path in &said.changed {
+            let path = unit.package_dir.join(path);
+            if dirs.is_immutable(&path) {
+                continue;
+            }
+            if path.starts_with(out_dir) {
+                from.bound = Some("watches its own output directory".into());
+                continue;
+            }
+            let kind = match fs::metadata(&path) {
+                Ok(_) if dirs.build.starts_with(&path) || dirs.target.starts_with(&path) => {
+                    let why = "it watches the target directory; cargo always runs it";
+                    return Err(Refused::Unit(why.into()));
+                }
+                Ok(meta) if meta.is_dir() => InputKind::Tree,
+                Ok(_) => InputKind::File,
+                Err(_) => {
+                    let why = format!("it watches {path}, which is missing; cargo always runs it");
+                    return Err(Refused::Unit(why));
+                }
+            };
+            from.add(self.input(unit, &path, kind, gathered.started)?);
+        }
+        from.add_env(&said.env);
+        for path in static_libraries(script)? {
+            if !path.starts_with(out_dir) && !dirs.is_immutable(&path) {
+                from.add(self.input(unit, &path, InputKind::File, gathered.started)?);
+            }
+        }
+        Ok(from)
+    }
+
+    /// One input with its digest, if it is certain that it has not changed
+    /// since the compiler started. The change time counts as well: a file that
+    /// was put back with an old time deceives cargo, but not the store.
+    fn input(
+        &self,
+        unit: &PlanUnit,
+        path: &Utf8Path,
+        kind: InputKind,
+        started: i64,
+    ) -> Result<Input, Refused> {
+        let dirs = &self.plan.dirs;
+        let changed = |path: &Utf8Path| -> std::io::Result<bool> {
+            let stamp = Stamp::of(path)?;
+            Ok(stamp.modified >= started || (cfg!(unix) && stamp.changed >= started))
+        };
+        let late = |path: &Utf8Path| {
+            Refused::Unit(format!("{path} was changed after the build of it began"))
+        };
+        match kind {
+            InputKind::File if changed(path)? => return Err(late(path)),
+            InputKind::File => {}
+            InputKind::Tree | InputKind::Package => {
+                for entry in walkdir::WalkDir::new(path) {
+                    let entry = entry.map_err(std::io::Error::from)?;
+                    let below = Utf8Path::from_path(entry.path())
+                        .ok_or_else(|| Refused::Unit("a path that is not UTF-8".into()))?;
+                    let ours = below.starts_with(&dirs.build) || below.starts_with(&dirs.target);
+                    if entry.file_type().is_file() && !ours && changed(below)? {
+                        return Err(late(below));
+                    }
+                }
+            }
+        }
+        Ok(Input {
+            path: dirs.rooted(path),
+            kind,
+            digest: input_digest(path, kind, dirs, unit, self.memo)?,
+        })
+    }
+
+    /// The `OUT_DIR`s of the build scripts that a unit depends on.
+    fn out_dirs(&self, at: usize) -> Vec<&Utf8Path> {
+        let deps = self.plan.units[at].deps.iter();
+        deps.filter_map(|&dep| self.built.scripts[dep].as_ref())
+            .map(|script| Utf8Path::new(&script.out_dir))
+            .collect()
+    }
+}
+
+/// Whether a build script printed a path of this build where it can become
+/// part of something: anything but its own `OUT_DIR` for the linker and for
+/// other build scripts, and files of its own package to watch.
+fn binding_output(stdout: &[u8], dirs: &Dirs, unit: &PlanUnit, out_dir: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(stdout);
+    for line in text.lines() {
+        let Some(data) = line.trim().strip_prefix("cargo:") else {
+            continue;
+        };
+        let data = data.strip_prefix(':').unwrap_or(data);
+        let key = data.split('=').next().unwrap_or_default();
+        let becomes_part = matches!(key, "rustc-env" | "rustc-cfg" | "rustc-check-cfg");
+        let mut rest = data.to_owned();
+        if !becomes_part {
+            rest = rest.replace(out_dir, "");
+        }
+        if key == "rerun-if-changed" {
+            rest = rest.replace(unit.package_dir.as_str(), "");
+        }
+        let named = [&dirs.workspace, &dirs.build, &dirs.target];
+        if named.iter().any(|dir| rest.contains(dir.as_str())) {
+            return Some(format!("the build script prints it ({key})"));
+        }
+    }
+    None
+}
+
+/// How many libraries in one directory are watched. A directory with more is
+/// the system's; what it holds belongs to the machine as the linker does.
+const MAX_LIBRARIES: usize = 64;
+
+/// Static libraries in the directories that a build script names to the linker:
+/// it may link any of them, by `-l` or by `#[link]`. cargo does not watch them.
+fn static_libraries(
+    script: &crate::cargo::messages::Script,
+) -> std::io::Result<Vec<Utf8PathBuf>> {
+    let mut found = Vec::new();
+    for path in &script.linked_paths {
+        let (kind, dir) = path.split_once('=').unwrap_or(("all", path));
+        if !matches!(kind, "native" | "all") || !Utf8Path::new(dir).is_dir() {
+            continue;
+        }
+        let mut libraries = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let path = Utf8PathBuf::from_path_buf(entry?.path());
+            let is_library = |p: &Utf8PathBuf| matches!(p.extension(), Some("a" | "lib"));
+            libraries.extend(path.ok().filter(is_library));
+        }
+        if libraries.len() <= MAX_LIBRARIES {
+            libraries.sort();
+            found.extend(libraries);
+        }
+    }
+    Ok(found)
+}
