@@ -1,0 +1,212 @@
+//! What a finished command says.
+
+use std::fmt;
+use std::process::{Command, ExitStatus, Stdio};
+
+/// The figures of zbuild's last line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Units in the plan.
+    pub units: usize,
+    /// Units in place or restored.
+    pub reused: usize,
+    /// Units that cargo compiled or ran.
+    pub compiled: usize,
+}
+
+/// A command that has ended.
+pub struct Ran {
+    /// How it was called.
+    pub called: String,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it printed.
+    pub stdout: String,
+    /// What else it printed.
+    pub stderr: String,
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ran {
+            called,
+            status,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "{called}\n{status}\n--- stdout\n{stdout}--- stderr\n{stderr}---"
+        )
+    }
+}
+
+/// Lines of zbuild's under `-v` that tell of no trouble.
+const PLAIN_TALK: &[&str] = &["miss: ", "not recorded: ", "plan ", "lookup "];
+
+impl Ran {
+    /// Runs a command to its end.
+    #[track_caller]
+    pub fn of(mut command: Command) -> Ran {
+        let called = called(&command);
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .unwrap_or_else(|error| panic!("{called}: {error}"));
+        Ran {
+            called,
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// It must have succeeded.
+    #[track_caller]
+    pub fn successful(self) -> Ran {
+        assert!(self.status.success(), "{self}");
+        self
+    }
+
+    /// It must have succeeded, without a word of trouble, and cargo must not
+    /// have built anything that was restored.
+    #[track_caller]
+    pub fn healthy(self) -> Ran {
+        let ran = self.successful();
+        assert_eq!(ran.troubles(), [""; 0], "{ran}");
+        ran
+    }
+
+    /// zbuild's lines that are neither the summary nor plain talk.
+    pub fn troubles(&self) -> Vec<&str> {
+        self.zbuild_lines()
+            .filter(|line| !PLAIN_TALK.iter().any(|talk| line.starts_with(talk)))
+            .filter(|line| summary(line).is_none())
+            .collect()
+    }
+
+    /// All lines of zbuild's own.
+    pub fn zbuild_lines(&self) -> impl Iterator<Item = &str> {
+        let lines = self.stderr.lines();
+        lines.filter_map(|line| line.strip_prefix("zbuild: "))
+    }
+
+    /// The figures of the last line.
+    #[track_caller]
+    pub fn summary(&self) -> Summary {
+        let last = self.stderr.lines().last().unwrap_or_default();
+        let figures = last.strip_prefix("zbuild: ").and_then(summary);
+        figures.unwrap_or_else(|| panic!("the last line is no summary:\n{self}"))
+    }
+
+    /// How many units were compiled.
+    #[track_caller]
+    pub fn compiled(&self) -> usize {
+        self.summary().compiled
+    }
+
+    /// The crates that rustc was started for under `-v`, sorted.
+    pub fn crates(&self) -> Vec<String> {
+        self.running(|line| {
+            let (_, rest) = line.split_once("rustc --crate-name ")?;
+            Some(rest.split(' ').next()?.to_owned())
+        })
+    }
+
+    /// The packages whose build script was started under `-v`, sorted.
+    pub fn scripts(&self) -> Vec<String> {
+        self.running(|line| {
+            let line = line.trim_start().strip_prefix("Running `")?;
+            let path = line.split(['`', ' ']).next()?.replace('\\', "/");
+            let (_, inside) = path.split_once("/build/")?;
+            // `build/<name>-<hash>/build-script-build`, or
+            // `build/<name>/<hash>/out/build-script-build`
+            let dir = inside.split('/').next()?;
+            let without_hash = dir.rsplit_once('-').filter(|(_, hash)| hash.len() == 16);
+            Some(without_hash.map_or(dir, |(name, _)| name).to_owned())
+        })
+    }
+
+    fn running(&self, name: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let lines = self.stderr.lines();
+        let lines = lines.filter(|line| line.trim_start().starts_with("Running "));
+        let mut found: Vec<String> = lines.filter_map(name).collect();
+        found.sort();
+        found
+    }
+
+    /// Exactly these crates must have been compiled (given in any order).
+    #[track_caller]
+    pub fn assert_crates(&self, expected: &[&str]) {
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(self.crates(), expected, "{self}");
+    }
+
+    /// This must be cargo's account, under `-v`, of a build of nothing.
+    #[track_caller]
+    pub fn assert_fresh(&self) {
+        let works = |line: &&str| {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            let indented = line.starts_with("   ");
+            indented && ["Dirty", "Compiling", "Checking", "Running", "Building"].contains(&word)
+        };
+        let work: Vec<&str> = self.stderr.lines().filter(works).collect();
+        assert!(
+            work.is_empty(),
+            "cargo does not find everything fresh:\n{self}"
+        );
+        assert!(self.stderr.contains(" Fresh "), "{self}");
+    }
+
+    /// stderr without zbuild's own lines, the time in cargo's last line, and
+    /// what other cargos in parallel bring about.
+    pub fn stderr_of_cargo(&self) -> Vec<String> {
+        let foreign = |line: &&str| {
+            !line.starts_with("zbuild: ")
+                && !line.contains("waiting for file lock on package cache")
+        };
+        let lines = self.stderr.lines().filter(foreign);
+        lines.map(without_time).collect()
+    }
+
+    /// The lines of stdout in sorted order.
+    pub fn sorted_stdout(&self) -> Vec<&str> {
+        let mut lines: Vec<&str> = self.stdout.lines().collect();
+        lines.sort_unstable();
+        lines
+    }
+}
+
+/// The command as one would type it.
+fn called(command: &Command) -> String {
+    let variables = command.get_envs().filter_map(|(name, value)| {
+        let shown = name != "PATH";
+        Some(format!(
+            "{}={:?} ",
+            name.display(),
+            value.filter(|_| shown)?
+        ))
+    });
+    let args = command.get_args().map(|arg| format!(" {arg:?}"));
+    let program = command.get_program().display().to_string();
+    variables.chain([program]).chain(args).collect()
+}
+
+fn without_time(line: &str) -> String {
+    match line.rsplit_once(" target(s) in ") {
+        Some((before, _)) => format!("{before} target(s) in TIME"),
+        None => line.to_owned(),
+    }
+}
+
+/// `539 units, 537 reused, 2 compiled, saved 5m12s`
+fn summary(line: &str) -> Option<Summary> {
+    let mut parts = line.split(", ");
+    let mut figure = |what: &str| parts.next()?.strip_suffix(what)?.trim().parse().ok();
+    Some(Summary {
+        units: figure("units")?,
+        reused: figure("reused")?,
+        compiled: figure("compiled")?,
+    })
+}
