@@ -385,7 +385,11 @@ mod tests {
             .write_all(b"J")
             .unwrap();
         assert!(!blobs.has(&blob));
-        assert_eq!(fs::read_to_string(&file).unwrap(), "Jello", "the tree keeps its file");
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            "Jello",
+            "the tree keeps its file"
+        );
     }
 
     #[test]
@@ -401,7 +405,8 @@ mod tests {
         assert!(blobs.is_intact(&blob));
         // A third one wants it old: the first tree's file is left alone.
         let aged = blobs.aged(&blob).unwrap();
-        let of = |path: &Utf8Path| FileTime::from_last_modification_time(&fs::metadata(path).unwrap());
+        let of =
+            |path: &Utf8Path| FileTime::from_last_modification_time(&fs::metadata(path).unwrap());
         assert_eq!(of(&aged), stored_time());
         if cfg!(unix) {
             assert_eq!(of(&one), time);

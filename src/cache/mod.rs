@@ -236,8 +236,7 @@ impl Store {
             path: path.clone(),
             source,
         };
-        let mut file =
-            tempfile::NamedTempFile::new_in(self.root.join("state")).map_err(io)?;
+        let mut file = tempfile::NamedTempFile::new_in(self.root.join("state")).map_err(io)?;
         std::io::Write::write_all(&mut file, bytes).map_err(io)?;
         file.persist(&path).map_err(|error| io(error.error))?;
         Ok(())

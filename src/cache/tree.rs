@@ -116,7 +116,10 @@ fn create(path: &Utf8Path, executable: bool) -> std::io::Result<fs::File> {
 
 #[cfg(not(unix))]
 fn create(path: &Utf8Path, _executable: bool) -> std::io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
 }
 
 #[cfg(target_os = "linux")]
@@ -149,9 +152,21 @@ mod tests {
     #[test]
     fn paths_stay_inside() {
         let dir = Utf8Path::new("/t");
-        assert_eq!(inside(dir, "debug/deps/a.rlib").unwrap(), "/t/debug/deps/a.rlib");
+        assert_eq!(
+            inside(dir, "debug/deps/a.rlib").unwrap(),
+            "/t/debug/deps/a.rlib"
+        );
         for path in [
-            "", "/etc/passwd", "..", "a/../../b", "C:\\x", "a\\b", "nul", "a/COM1.txt", "a/aux", "./a\0",
+            "",
+            "/etc/passwd",
+            "..",
+            "a/../../b",
+            "C:\\x",
+            "a\\b",
+            "nul",
+            "a/COM1.txt",
+            "a/aux",
+            "./a\0",
         ] {
             assert!(inside(dir, path).is_err(), "{path:?}");
         }
@@ -172,7 +187,10 @@ mod tests {
         let meta = fs::metadata(&b).unwrap();
         assert_eq!(FileTime::from_last_modification_time(&meta), time);
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111, 0o111);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111,
+            0o111
+        );
         write(&b, b"three", time).unwrap();
         assert_eq!(fs::read_to_string(&c).unwrap(), "two");
     }

@@ -271,7 +271,12 @@ mod tests {
         let inv = Invocation::parse("rustc", vec!["--lib".into(), "--".into(), "-Cx".into()]);
         assert_eq!(
             inv.recording_args(),
-            ["--lib", "--message-format=json-render-diagnostics", "--", "-Cx"]
+            [
+                "--lib",
+                "--message-format=json-render-diagnostics",
+                "--",
+                "-Cx"
+            ]
         );
         assert_eq!(
             parse("--message-format short -p a").recording_args(),

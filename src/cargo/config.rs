@@ -253,7 +253,10 @@ mod tests {
         ] {
             assert_ne!(relevant(text), "[]", "{text}");
         }
-        assert_eq!(relevant("[target.x]\nrunner='qemu'"), r#"[[".cargo/config.toml",{"target":{"x":{}}}]]"#);
+        assert_eq!(
+            relevant("[target.x]\nrunner='qemu'"),
+            r#"[[".cargo/config.toml",{"target":{"x":{}}}]]"#
+        );
     }
 
     #[test]
@@ -265,7 +268,13 @@ mod tests {
     #[test]
     fn programs_resolve_as_cargo_does() {
         let c = config("[build]\nrustc='tools/rustc'\nrustc-wrapper='sccache'");
-        assert_eq!(c.program("build", "rustc").as_deref(), Some("/ws/tools/rustc"));
-        assert_eq!(c.program("build", "rustc-wrapper").as_deref(), Some("sccache"));
+        assert_eq!(
+            c.program("build", "rustc").as_deref(),
+            Some("/ws/tools/rustc")
+        );
+        assert_eq!(
+            c.program("build", "rustc-wrapper").as_deref(),
+            Some("sccache")
+        );
     }
 }

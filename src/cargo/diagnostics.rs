@@ -121,9 +121,10 @@ impl Replayer {
             }
             if cached.level == "warning" {
                 total += 1;
-                let by_machine = cached.children.iter().flat_map(|c| &c.spans).any(|s| {
-                    s.suggestion_applicability.as_deref() == Some("MachineApplicable")
-                });
+                let by_machine =
+                    cached.children.iter().flat_map(|c| &c.spans).any(|s| {
+                        s.suggestion_applicability.as_deref() == Some("MachineApplicable")
+                    });
                 match (first, by_machine) {
                     (false, _) => duplicates += 1,
                     (true, true) => fixable += 1,
@@ -213,7 +214,9 @@ mod tests {
             line("2 warnings emitted", false),
         ]
         .join("\n");
-        let out = Replayer::default().unit(&named, &cache, true, false).unwrap();
+        let out = Replayer::default()
+            .unit(&named, &cache, true, false)
+            .unwrap();
         assert_eq!(
             out.last(),
             Some(&Replay::Warning(
@@ -222,9 +225,13 @@ mod tests {
             ))
         );
         assert_eq!(out.len(), 3);
-        let json = Replayer::default().unit(&named, &cache, false, false).unwrap();
+        let json = Replayer::default()
+            .unit(&named, &cache, false, false)
+            .unwrap();
         assert_eq!(json.len(), 3);
-        assert!(matches!(&json[0], Replay::Json(text) if text.starts_with(r#"{"rendered":"one\n","#)));
+        assert!(
+            matches!(&json[0], Replay::Json(text) if text.starts_with(r#"{"rendered":"one\n","#))
+        );
     }
 
     #[test]
@@ -234,6 +241,10 @@ mod tests {
             fix: None,
         };
         let cache = r#"{"future_incompat_report":[]}"#;
-        assert!(Replayer::default().unit(&named, cache, true, false).is_none());
+        assert!(
+            Replayer::default()
+                .unit(&named, cache, true, false)
+                .is_none()
+        );
     }
 }

@@ -273,9 +273,7 @@ impl Scan {
                 Role::Fingerprint
             } else if file == format!("dep-{name}") {
                 Role::DepInfo
-            } else if file == format!("{name}.json")
-                || file == format!("output-{name}")
-            {
+            } else if file == format!("{name}.json") || file == format!("output-{name}") {
                 Role::Record
             } else {
                 continue;
@@ -375,11 +373,7 @@ fn role_of(file: &str) -> Role {
 /// `FileType::uplift_filename`).
 pub fn uplifted_name(unit: &GraphUnit, file: &str, hash: &str) -> String {
     let bare = file.replacen(&format!("-{hash}"), "", 1);
-    let executable = unit
-        .target
-        .crate_types
-        .iter()
-        .all(|kind| kind == "bin");
+    let executable = unit.target.crate_types.iter().all(|kind| kind == "bin");
     if executable {
         bare.replacen(&crate_name(unit), &unit.target.name, 1)
     } else {

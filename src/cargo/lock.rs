@@ -40,11 +40,23 @@ impl TargetLock {
             fs::create_dir_all(build)?;
             fs::create_dir_all(target)?;
             if finer {
-                files.extend(lock(&build.join(".cargo-build-lock"), "build directory", on_wait)?);
+                files.extend(lock(
+                    &build.join(".cargo-build-lock"),
+                    "build directory",
+                    on_wait,
+                )?);
             } else if build != target {
-                files.extend(lock(&build.join(".cargo-lock"), "build directory", on_wait)?);
+                files.extend(lock(
+                    &build.join(".cargo-lock"),
+                    "build directory",
+                    on_wait,
+                )?);
             }
-            files.extend(lock(&target.join(".cargo-lock"), "artifact directory", on_wait)?);
+            files.extend(lock(
+                &target.join(".cargo-lock"),
+                "artifact directory",
+                on_wait,
+            )?);
             if finer {
                 let path = target.join(".cargo-artifact-lock");
                 files.extend(lock(&path, "artifact directory", on_wait)?);

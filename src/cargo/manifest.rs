@@ -66,8 +66,7 @@ impl Manifests {
         let readme = ["README.md", "README.txt", "README"]
             .iter()
             .find(|name| dir.join(name).is_file());
-        let text =
-            serde_json::json!([own, inherited.0, inherited.1, optional, readme]).to_string();
+        let text = serde_json::json!([own, inherited.0, inherited.1, optional, readme]).to_string();
         Ok(Digest::of(text.as_bytes()))
     }
 
@@ -199,7 +198,9 @@ mod tests {
         );
         assert_eq!(
             base,
-            of("[workspace.package]\nversion='1.0.0'\n[workspace.lints.rust]\nx='warn'\n[workspace.dependencies]\ny='1'")
+            of(
+                "[workspace.package]\nversion='1.0.0'\n[workspace.lints.rust]\nx='warn'\n[workspace.dependencies]\ny='1'"
+            )
         );
     }
 }

@@ -87,9 +87,7 @@ pub fn parse(line: &str) -> Option<Message> {
     }
     let reason = serde_json::from_str::<Head>(line).ok()?.reason;
     Some(match reason.as_str() {
-        "compiler-artifact" => {
-            serde_json::from_str(line).map_or(Message::Other, Message::Artifact)
-        }
+        "compiler-artifact" => serde_json::from_str(line).map_or(Message::Other, Message::Artifact),
         "build-script-executed" => {
             serde_json::from_str(line).map_or(Message::Other, Message::Script)
         }

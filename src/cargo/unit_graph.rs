@@ -254,8 +254,11 @@ impl UnitGraph {
             )));
         }
         let body: Body = serde_json::from_slice(bytes).map_err(|e| unknown(e.to_string()))?;
-        let units: Result<Vec<GraphUnit>, _> =
-            body.units.into_iter().map(GraphUnit::from_printed).collect();
+        let units: Result<Vec<GraphUnit>, _> = body
+            .units
+            .into_iter()
+            .map(GraphUnit::from_printed)
+            .collect();
         let graph = UnitGraph {
             units: units.map_err(|e| unknown(e.to_string()))?,
             roots: body.roots,

@@ -59,7 +59,11 @@ impl Workspace {
     ///
     /// # Errors
     /// When cargo refuses both or prints something unknown.
-    pub fn ask(cargo: &Cargo, inv: &Invocation, platforms: &[String]) -> Result<Workspace, CargoError> {
+    pub fn ask(
+        cargo: &Cargo,
+        inv: &Invocation,
+        platforms: &[String],
+    ) -> Result<Workspace, CargoError> {
         let full = metadata(cargo, inv, Some(platforms)).and_then(|json| from_graph(&json));
         match full {
             Ok(workspace) => Ok(workspace),

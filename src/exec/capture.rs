@@ -110,7 +110,11 @@ impl Capture<'_> {
         }
         let total = listed.iter().flatten().count();
         self.sink.event(Event::Begin(Phase::Capture, total as u64));
-        let dirs_to_find = [dirs.workspace.as_str(), dirs.build.as_str(), dirs.target.as_str()];
+        let dirs_to_find = [
+            dirs.workspace.as_str(),
+            dirs.build.as_str(),
+            dirs.target.as_str(),
+        ];
         let scanner = Scanner::new(&dirs_to_find);
         let gathered: Vec<Option<Result<Gathered, Refused>>> = plan
             .units
@@ -270,7 +274,9 @@ impl Capture<'_> {
             return Err(Refused::Unit("another cargo built it meanwhile".into()));
         }
         if gathered.ended > written {
-            return Err(Refused::Unit("an output was changed after it was built".into()));
+            return Err(Refused::Unit(
+                "an output was changed after it was built".into(),
+            ));
         }
         Ok(gathered)
     }
@@ -347,12 +353,17 @@ impl Capture<'_> {
         let Some(artifact) = &self.built.artifacts[at] else {
             return Ok((Vec::new(), false, None));
         };
-        let hash = self.built.places[at].as_ref().map_or("", |p| p.hash.as_str());
+        let hash = self.built.places[at]
+            .as_ref()
+            .map_or("", |p| p.hash.as_str());
         let mut filenames = Vec::new();
         let mut uplifted = Vec::new();
         for shown in &artifact.filenames {
             let shown = Utf8Path::new(shown);
-            let own = gathered.files.iter().find(|f| dirs.build.join(&f.path) == shown);
+            let own = gathered
+                .files
+                .iter()
+                .find(|f| dirs.build.join(&f.path) == shown);
             if let Some(own) = own {
                 filenames.push(own.path.clone());
                 continue;
@@ -369,8 +380,9 @@ impl Capture<'_> {
             filenames.push(from.path.clone());
             let below = |path: &Utf8Path| {
                 let path = path.strip_prefix(&dirs.target);
-                path.map(|p| p.as_str().replace('\\', "/"))
-                    .map_err(|_| Refused::Unit(format!("{shown} is outside of the target directory")))
+                path.map(|p| p.as_str().replace('\\', "/")).map_err(|_| {
+                    Refused::Unit(format!("{shown} is outside of the target directory"))
+                })
             };
             uplifted.push(UpliftedFile {
                 path: below(shown)?,
@@ -390,7 +402,11 @@ impl Capture<'_> {
             }
         }
         let executable = artifact.executable.is_some();
-        Ok((filenames, executable, unit.is_uplifted().then_some(uplifted)))
+        Ok((
+            filenames,
+            executable,
+            unit.is_uplifted().then_some(uplifted),
+        ))
     }
 }
 

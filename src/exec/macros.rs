@@ -55,7 +55,14 @@ impl<'a> Macros<'a> {
 
     /// All macros that a unit can reach through libraries.
     fn reach(&self, at: usize) -> Vec<usize> {
-        let kind = |at: usize| self.plan.units[at].graph.target.kind.first().map(String::as_str);
+        let kind = |at: usize| {
+            self.plan.units[at]
+                .graph
+                .target
+                .kind
+                .first()
+                .map(String::as_str)
+        };
         let mut found = Vec::new();
         let mut seen = vec![false; self.plan.units.len()];
         let mut stack = self.plan.units[at].deps.clone();
@@ -84,7 +91,9 @@ impl<'a> Macros<'a> {
             (Ok(key), Some(output)) => Some(format!("macro/{}/{}", key.hex(), output.hex())),
             _ => None,
         };
-        let noted = name.as_ref().and_then(|name| self.store.blobs().entry(name));
+        let noted = name
+            .as_ref()
+            .and_then(|name| self.store.blobs().entry(name));
         let found = match noted.and_then(|bytes| String::from_utf8(bytes).ok()) {
             Some(text) => (text != PURE).then_some(text),
             None => {
@@ -117,7 +126,11 @@ impl<'a> Macros<'a> {
                 return Some("could not be examined".into());
             };
             // A path package may call itself anything.
-            let package = if unit.external { unit.package.as_str() } else { "" };
+            let package = if unit.external {
+                unit.package.as_str()
+            } else {
+                ""
+            };
             for path in sources {
                 let Ok(text) = fs::read_to_string(&path) else {
                     continue;
@@ -141,7 +154,12 @@ impl<'a> Macros<'a> {
             .iter()
             .find_map(|file| fs::read_to_string(self.plan.dirs.build.join(file)).ok())?;
         let info = depinfo::parse_rustc(&text)?;
-        Some(info.sources.iter().map(|source| unit.compile_dir.join(source)).collect())
+        Some(
+            info.sources
+                .iter()
+                .map(|source| unit.compile_dir.join(source))
+                .collect(),
+        )
     }
 }
 

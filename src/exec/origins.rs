@@ -244,9 +244,7 @@ const MAX_LIBRARIES: usize = 64;
 
 /// Static libraries in the directories that a build script names to the linker:
 /// it may link any of them, by `-l` or by `#[link]`. cargo does not watch them.
-fn static_libraries(
-    script: &crate::cargo::messages::Script,
-) -> std::io::Result<Vec<Utf8PathBuf>> {
+fn static_libraries(script: &crate::cargo::messages::Script) -> std::io::Result<Vec<Utf8PathBuf>> {
     let mut found = Vec::new();
     for path in &script.linked_paths {
         let (kind, dir) = path.split_once('=').unwrap_or(("all", path));

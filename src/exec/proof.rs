@@ -69,7 +69,11 @@ fn is_include(before: &str, after: &str) -> bool {
     let opens = ["include!", "include_str!", "include_bytes!"]
         .iter()
         .any(|name| head.ends_with(&format!("{name}(concat!(env!(\"")));
-    let tail: String = after.chars().filter(|c| !c.is_whitespace()).take(3).collect();
+    let tail: String = after
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .take(3)
+        .collect();
     opens && tail == "\"),"
 }
 

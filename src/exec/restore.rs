@@ -20,7 +20,7 @@ use crate::cache::{CacheError, Store};
 use crate::event::{Event, Phase, Sink};
 use crate::plan::inputs::{Stamp, nanos};
 use crate::plan::lookup::Decision;
-use crate::plan::state::{SeenFile, Uplifted, UnitState};
+use crate::plan::state::{SeenFile, UnitState, Uplifted};
 use crate::plan::{Dirs, Plan, PlanUnit};
 use crate::unit::{Role, Verdict};
 
@@ -67,7 +67,9 @@ pub fn restore(
 ) -> Result<Vec<bool>, CacheError> {
     let timings = timings(plan, decisions, units, is_empty_target(plan));
     let hits = decisions.iter().filter(|d| d.verdict == Verdict::Hit);
-    let total: usize = hits.map(|d| d.variant.as_ref().map_or(0, |v| v.files.len())).sum();
+    let total: usize = hits
+        .map(|d| d.variant.as_ref().map_or(0, |v| v.files.len()))
+        .sum();
     sink.event(Event::Begin(Phase::Restore, total as u64));
     drop_outdated(plan, decisions, units)?;
     let done: Result<Vec<(Option<UnitState>, bool)>, CacheError> = plan
@@ -106,9 +108,8 @@ pub fn restore(
 /// be there that was built against other bytes and that an old time would
 /// deceive cargo about.
 pub fn is_empty_target(plan: &Plan) -> bool {
-    let is_empty = |dir: &Utf8Path| {
-        fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none())
-    };
+    let is_empty =
+        |dir: &Utf8Path| fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
     plan.profile_dirs.iter().all(|profile| {
         let dir = plan.dirs.build.join(profile);
         is_empty(&dir.join(".fingerprint")) && is_empty(&dir.join("build"))
@@ -215,7 +216,11 @@ fn one(
         seen.push(see(dirs, &file.path, file.role)?);
         sink.event(Event::Step(Phase::Restore));
     }
-    let stamp_of_record = if stored { stamp_of_records(unit, variant) } else { time };
+    let stamp_of_record = if stored {
+        stamp_of_records(unit, variant)
+    } else {
+        time
+    };
     for file in &pack.files {
         let to = inside(build, &file.path)?;
         make_parent(&to, &mut last_dir)?;
@@ -300,10 +305,7 @@ fn stamp_of_records(unit: &PlanUnit, variant: &Variant) -> FileTime {
     }
 }
 
-fn make_parent(
-    path: &Utf8Path,
-    last: &mut Option<camino::Utf8PathBuf>,
-) -> Result<(), CacheError> {
+fn make_parent(path: &Utf8Path, last: &mut Option<camino::Utf8PathBuf>) -> Result<(), CacheError> {
     let parent = path.parent();
     if parent != last.as_deref()
         && let Some(parent) = parent
@@ -349,12 +351,7 @@ fn script_of(dirs: &Dirs, pack: &Packed) -> Option<crate::cargo::messages::Scrip
 }
 
 /// What is in place after a unit was restored or captured.
-pub fn unit_state(
-    dirs: &Dirs,
-    variant: &Variant,
-    pack: Packed,
-    files: Vec<SeenFile>,
-) -> UnitState {
+pub fn unit_state(dirs: &Dirs, variant: &Variant, pack: Packed, files: Vec<SeenFile>) -> UnitState {
     let script = script_of(dirs, &pack);
     let mut diagnostics = String::new();
     let mut script_messages = Vec::new();

@@ -153,7 +153,9 @@ impl Built {
         for at in 0..count {
             let found = assigner.unit(at, &fingerprints);
             let place = found.as_ref().map(|(place, _)| place.clone());
-            let fingerprint = place.as_ref().and_then(|place| assigner.fingerprint(at, place));
+            let fingerprint = place
+                .as_ref()
+                .and_then(|place| assigner.fingerprint(at, place));
             fingerprints.push(fingerprint);
             built.places.push(place);
             let (artifact, script) = match found.map(|(_, message)| message) {
@@ -241,7 +243,9 @@ impl<'a> Assigner<'a> {
         };
         let profile_dir = layout::profile_dir(&unit.graph);
         files.iter().find_map(|file| {
-            let inside = Utf8Path::new(file).strip_prefix(&self.plan.dirs.build).ok()?;
+            let inside = Utf8Path::new(file)
+                .strip_prefix(&self.plan.dirs.build)
+                .ok()?;
             let inside = inside.as_str().replace('\\', "/");
             let place = layout::place_of(&inside, &profile_dir, &unit.package)?;
             let dir = self.plan.dirs.build.join(place.fingerprint_dir());
@@ -256,7 +260,12 @@ impl<'a> Assigner<'a> {
     fn rests_on(&self, at: usize, place: &Place, fingerprints: &[Option<u64>]) -> bool {
         let unit = &self.plan.units[at];
         let name = format!("{}.json", layout::fingerprint_name(&unit.graph));
-        let path = self.plan.dirs.build.join(place.fingerprint_dir()).join(name);
+        let path = self
+            .plan
+            .dirs
+            .build
+            .join(place.fingerprint_dir())
+            .join(name);
         let Ok(text) = fs::read(path) else {
             return false;
         };
@@ -316,7 +325,9 @@ impl<'a> Assigner<'a> {
         let dir = self.plan.dirs.build.join(place.fingerprint_dir());
         let text = fs::read_to_string(dir.join(layout::fingerprint_name(&unit.graph))).ok()?;
         // cargo prints the number's bytes in little-endian order (`to_hex`).
-        u64::from_str_radix(text.trim(), 16).ok().map(u64::swap_bytes)
+        u64::from_str_radix(text.trim(), 16)
+            .ok()
+            .map(u64::swap_bytes)
     }
 }
 

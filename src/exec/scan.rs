@@ -49,7 +49,9 @@ impl Scanner {
     }
 
     fn hit(&self, bytes: &[u8]) -> bool {
-        self.finders.iter().any(|finder| finder.find(bytes).is_some())
+        self.finders
+            .iter()
+            .any(|finder| finder.find(bytes).is_some())
     }
 
     /// Where a file with these contents names one of the directories.
@@ -101,8 +103,10 @@ impl Scanner {
                 continue;
             }
             let name = section.name().unwrap_or_default();
-            let is_debug = matches!(section.kind(), SectionKind::Debug | SectionKind::DebugString)
-                || name.starts_with(".debug")
+            let is_debug = matches!(
+                section.kind(),
+                SectionKind::Debug | SectionKind::DebugString
+            ) || name.starts_with(".debug")
                 || section.segment_name().ok().flatten() == Some("__DWARF");
             worst = worst.max(match name {
                 _ if is_debug => Found::Debug,

@@ -11,9 +11,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use filetime::FileTime;
 
 use super::capture::Capture;
+use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
 use super::run::{self, Built};
-use super::replay;
 use crate::cache::{CacheError, Store};
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
@@ -104,12 +104,12 @@ impl Session<'_> {
         let mut stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
         let mut decisions = self.decide(&remembered);
         self.done(Phase::Lookup, begun);
-        let nothing_to_do = decisions.iter().all(|d| d.verdict == Verdict::InPlace && !d.touched)
+        let nothing_to_do = decisions
+            .iter()
+            .all(|d| d.verdict == Verdict::InPlace && !d.touched)
             && !self.always_cargo
             && uplifted_in_place(&remembered.state);
-        if nothing_to_do
-            && let Some(outcome) = self.replay(&remembered.state, &decisions)
-        {
+        if nothing_to_do && let Some(outcome) = self.replay(&remembered.state, &decisions) {
             if remembered.is_new || remembered.memo.hashed() > 0 {
                 self.remember(&name, &mut remembered);
             }
@@ -146,7 +146,10 @@ impl Session<'_> {
 
     /// The remembered plan if it still stands, else a new one.
     fn recall(&self, cwd: &Utf8Path, name: &Digest) -> Result<Remembered, SessionError> {
-        let old = self.store.state(name).and_then(|bytes| state::decode(&bytes));
+        let old = self
+            .store
+            .state(name)
+            .and_then(|bytes| state::decode(&bytes));
         let Some(mut old) = old else {
             return self.plan_anew(cwd, None);
         };
@@ -171,11 +174,7 @@ impl Session<'_> {
 
     /// Asks cargo for a plan. What an earlier state knows of units that are
     /// still the same is taken over.
-    fn plan_anew(
-        &self,
-        cwd: &Utf8Path,
-        old: Option<State>,
-    ) -> Result<Remembered, SessionError> {
+    fn plan_anew(&self, cwd: &Utf8Path, old: Option<State>) -> Result<Remembered, SessionError> {
         let (digests, known) = match old {
             Some(old) => {
                 let dirs = old.plan.dirs.clone();
@@ -240,7 +239,12 @@ impl Session<'_> {
         let dirs: Vec<(Utf8PathBuf, Utf8PathBuf)> = plan
             .profile_dirs
             .iter()
-            .map(|profile| (plan.dirs.build.join(profile), plan.dirs.target.join(profile)))
+            .map(|profile| {
+                (
+                    plan.dirs.build.join(profile),
+                    plan.dirs.target.join(profile),
+                )
+            })
             .collect();
         let had_to_wait = std::cell::Cell::new(false);
         let lock = TargetLock::acquire(&dirs, plan.cargo_minor, &|what| {
@@ -290,7 +294,8 @@ impl Session<'_> {
                 Ok(unknown) => return Ok(unknown),
                 Err(CacheError::Damaged(what)) if attempts < 3 => {
                     attempts += 1;
-                    self.sink.event(Event::Trouble(format!("{what}; it will be built again")));
+                    self.sink
+                        .event(Event::Trouble(format!("{what}; it will be built again")));
                     *stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
                     *decisions = self.decide(remembered);
                 }
@@ -399,7 +404,9 @@ impl Session<'_> {
 
     fn remember(&self, name: &Digest, remembered: &mut Remembered) {
         remembered.state.digests = remembered.memo.entries();
-        let saved = self.store.save_state(name, &state::encode(&remembered.state));
+        let saved = self
+            .store
+            .save_state(name, &state::encode(&remembered.state));
         if let Err(error) = saved {
             self.sink.event(Event::Trouble(error.to_string()));
         }
@@ -450,11 +457,16 @@ fn working_dir(inv: &Invocation) -> Result<Utf8PathBuf, SessionError> {
 }
 
 fn uplifted_in_place(state: &State) -> bool {
-    state.plan.units.iter().zip(&state.units).all(|(unit, known)| {
-        let Some(known) = known else { return false };
-        !unit.is_uplifted()
-            || (!known.uplifted.is_empty() && known.uplifted.iter().all(|f| f.is_in_place()))
-    })
+    state
+        .plan
+        .units
+        .iter()
+        .zip(&state.units)
+        .all(|(unit, known)| {
+            let Some(known) = known else { return false };
+            !unit.is_uplifted()
+                || (!known.uplifted.is_empty() && known.uplifted.iter().all(|f| f.is_in_place()))
+        })
 }
 
 fn restored(decisions: &[Decision]) -> usize {
@@ -492,12 +504,7 @@ fn was_built(plan: &Plan, built: &Built, at: usize, started: i64) -> bool {
     }
 }
 
-fn summary_of_build(
-    plan: &Plan,
-    decisions: &[Decision],
-    built: &Built,
-    started: i64,
-) -> Summary {
+fn summary_of_build(plan: &Plan, decisions: &[Decision], built: &Built, started: i64) -> Summary {
     let compiled = (0..plan.units.len())
         .filter(|&at| was_built(plan, built, at, started))
         .count();
@@ -511,4 +518,3 @@ fn summary_of_build(
         saved: Duration::from_millis(reused_ms.map(|v| v.build_ms).sum()),
     }
 }
-

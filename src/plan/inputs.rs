@@ -128,7 +128,9 @@ impl Memo {
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Utf8PathBuf, Known>> {
         // A panic elsewhere leaves the map whole: every change is one insert.
-        self.known.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.known
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
     }
 
     /// The digest of a file's content.

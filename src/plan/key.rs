@@ -108,7 +108,10 @@ pub fn of_invocation(program: &str, cwd: &Utf8Path, inv: &Invocation) -> Digest 
         .part("version", env!("CARGO_PKG_VERSION").as_bytes())
         .part("cargo", program.as_bytes())
         .part("cwd", cwd.as_str().as_bytes())
-        .part("toolchain", inv.toolchain.as_deref().unwrap_or("").as_bytes())
+        .part(
+            "toolchain",
+            inv.toolchain.as_deref().unwrap_or("").as_bytes(),
+        )
         .part("verb", inv.verb.as_bytes());
     for arg in inv.planning_args() {
         hasher.part("argument", arg.as_bytes());

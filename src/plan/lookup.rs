@@ -119,21 +119,23 @@ pub fn decide(plan: &Plan, state: Option<&State>, memo: &Memo, store: &Store) ->
         }
         let variants = variants[at].take().unwrap_or_else(|| store.variants(key));
         let here = before.map(|before| before.output);
-        decisions.push(match choose(variants, here, plan, unit, &deps, memo, store) {
-            Ok(variant) => Decision {
-                verdict: Verdict::Hit,
-                output: Some(variant.output),
-                variant: Some(variant),
-                touched: false,
-                outdated: false,
+        decisions.push(
+            match choose(variants, here, plan, unit, &deps, memo, store) {
+                Ok(variant) => Decision {
+                    verdict: Verdict::Hit,
+                    output: Some(variant.output),
+                    variant: Some(variant),
+                    touched: false,
+                    outdated: false,
+                },
+                // Its files may be there and look fresh to cargo, yet belong to
+                // other bytes of a dependency or to other inputs.
+                Err(reason) => Decision {
+                    outdated: outdated || matches!(standings[at], Standing::Same(_)),
+                    ..miss(reason)
+                },
             },
-            // Its files may be there and look fresh to cargo, yet belong to
-            // other bytes of a dependency or to other inputs.
-            Err(reason) => Decision {
-                outdated: outdated || matches!(standings[at], Standing::Same(_)),
-                ..miss(reason)
-            },
-        });
+        );
     }
     decisions
 }
@@ -146,7 +148,11 @@ fn standing(before: Option<&UnitState>, unit: &PlanUnit, dirs: &Dirs, memo: &Mem
     if !counting.clone().all(|file| file.is_in_place(dirs)) {
         return Standing::Gone;
     }
-    if before.env.iter().any(|(name, value)| env_digest(name) != *value) {
+    if before
+        .env
+        .iter()
+        .any(|(name, value)| env_digest(name) != *value)
+    {
         return Standing::Outdated;
     }
     // Inputs are compared by cargo with this file's time.
@@ -304,5 +310,9 @@ fn damage(variant: &Variant, store: &Store) -> Option<String> {
         return Some("the unit's small files".into());
     }
     let broken = |file: &&crate::cache::record::StoredFile| !store.blobs().has(&file.blob);
-    variant.files.iter().find(broken).map(|file| file.path.clone())
+    variant
+        .files
+        .iter()
+        .find(broken)
+        .map(|file| file.path.clone())
 }

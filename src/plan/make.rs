@@ -55,7 +55,12 @@ pub fn make(
         let graph = scope.spawn(|| UnitGraph::ask(cargo, inv));
         let rest = Toolchain::ask(cargo, inv, &config).and_then(|toolchain| {
             let mut platforms = vec![toolchain.host.clone()];
-            platforms.extend(inv.targets.iter().filter(|t| !t.ends_with(".json")).cloned());
+            platforms.extend(
+                inv.targets
+                    .iter()
+                    .filter(|t| !t.ends_with(".json"))
+                    .cloned(),
+            );
             Ok((Workspace::ask(cargo, inv, &platforms)?, toolchain))
         });
         (graph.join(), rest)
@@ -72,7 +77,15 @@ pub fn make(
     };
     let (files, toolchain_note) = toolchain_digest(&toolchain, known_toolchain)?;
     let mut watcher = Watcher::default();
-    watch_surroundings(&mut watcher, cargo, inv, cwd, &config, &toolchain, &workspace);
+    watch_surroundings(
+        &mut watcher,
+        cargo,
+        inv,
+        cwd,
+        &config,
+        &toolchain,
+        &workspace,
+    );
     let common = Common::new(
         &dirs,
         &config,
@@ -120,7 +133,9 @@ fn term(config: &Config) -> Term {
 /// `compute_metadata`, rust-lang/cargo#14253).
 fn has_target(inv: &Invocation, config: &Config) -> bool {
     let in_config = |file: &crate::cargo::config::ConfigFile| {
-        file.table.get("build").is_some_and(|build| build.get("target").is_some())
+        file.table
+            .get("build")
+            .is_some_and(|build| build.get("target").is_some())
     };
     !inv.targets.is_empty()
         || std::env::var_os("CARGO_BUILD_TARGET").is_some_and(|v| !v.is_empty())
@@ -133,7 +148,10 @@ fn has_target(inv: &Invocation, config: &Config) -> bool {
 /// they are part of every key.
 fn roots(graph: &UnitGraph) -> Vec<String> {
     let lto = |unit: &GraphUnit| {
-        !matches!(unit.raw["profile"]["lto"].as_str(), Some("false" | "off") | None)
+        !matches!(
+            unit.raw["profile"]["lto"].as_str(),
+            Some("false" | "off") | None
+        )
     };
     if !graph.units.iter().any(lto) {
         return Vec::new();
@@ -144,7 +162,10 @@ fn roots(graph: &UnitGraph) -> Vec<String> {
         .map(|&root| {
             let unit = &graph.units[root];
             let target = &unit.target;
-            format!("{} {:?} {:?} {}", target.name, target.kind, target.crate_types, unit.mode)
+            format!(
+                "{} {:?} {:?} {}",
+                target.name, target.kind, target.crate_types, unit.mode
+            )
         })
         .collect();
     roots.sort();
@@ -320,7 +341,11 @@ fn plan_units(
             .ok_or_else(|| {
                 PlanError::Surroundings(format!("found no manifest for {}", graph_unit.pkg_id))
             })?;
-        let deps: Vec<usize> = graph_unit.dependencies.iter().map(|&d| position[d]).collect();
+        let deps: Vec<usize> = graph_unit
+            .dependencies
+            .iter()
+            .map(|&d| position[d])
+            .collect();
         let is_root = graph.roots.contains(&index);
         let action = match graph_unit.mode.as_str() {
             "build" | "check" | "test" => Action::Compile,
@@ -335,7 +360,9 @@ fn plan_units(
                 .iter()
                 .map(|&dep| {
                     let dep = &units[dep];
-                    dep.key.clone().map_err(|_| format!("depends on {}", dep.title))
+                    dep.key
+                        .clone()
+                        .map_err(|_| format!("depends on {}", dep.title))
                 })
                 .collect();
             let manifest = match external {
@@ -355,7 +382,9 @@ fn plan_units(
                 common.unit(graph_unit, &of, &dep_keys)
             })
         };
-        units.push(plan_unit(graph_unit, &package, dirs, action, key, deps, is_root));
+        units.push(plan_unit(
+            graph_unit, &package, dirs, action, key, deps, is_root,
+        ));
     }
     for path in manifests.files() {
         watcher.add(path, WatchKind::File);
@@ -436,5 +465,8 @@ fn finished(graph: &UnitGraph) -> String {
         "0" => "",
         _ => " + debuginfo",
     };
-    format!("`{}` profile [{optimized}{debuginfo}] target(s)", profile.name)
+    format!(
+        "`{}` profile [{optimized}{debuginfo}] target(s)",
+        profile.name
+    )
 }

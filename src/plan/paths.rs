@@ -107,7 +107,9 @@ fn letter(root: Root) -> u8 {
 
 /// Whether a directory's name ends here: `/ws` must not match in `/ws2`.
 fn ends_component(next: Option<&u8>) -> bool {
-    next.is_none_or(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.') || *b >= 128))
+    next.is_none_or(|b| {
+        !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.') || *b >= 128)
+    })
 }
 
 #[cfg(test)]

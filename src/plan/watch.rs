@@ -129,7 +129,9 @@ fn digest(path: &Utf8Path, kind: WatchKind) -> Option<Digest> {
         WatchKind::Stamp => None,
         WatchKind::File => fs::read(path).ok().map(|bytes| Digest::of(&bytes)),
         WatchKind::Listing => Some(listing(path)),
-        WatchKind::Program => find_program(path.as_str()).map(|p| Digest::of(p.as_str().as_bytes())),
+        WatchKind::Program => {
+            find_program(path.as_str()).map(|p| Digest::of(p.as_str().as_bytes()))
+        }
     }
 }
 
@@ -246,7 +248,10 @@ mod tests {
         assert_eq!(check(&renewed), Standing::Void(dir.join("tests")));
         fs::remove_file(dir.join("tests/it.rs")).unwrap();
         fs::write(dir.join("tests/old/main.rs"), "").unwrap();
-        assert_eq!(check(&renewed), Standing::Void(dir.join("tests/old/main.rs")));
+        assert_eq!(
+            check(&renewed),
+            Standing::Void(dir.join("tests/old/main.rs"))
+        );
         fs::remove_file(dir.join("tests/old/main.rs")).unwrap();
         fs::write(dir.join("config"), "").unwrap();
         assert_eq!(check(&renewed), Standing::Void(dir.join("config")));

@@ -57,7 +57,9 @@ impl Human {
     }
 
     fn told(&self) -> std::sync::MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.told
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
     }
 
     /// Prints what cargo would have printed, had it been started, up to its
