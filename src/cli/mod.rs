@@ -55,10 +55,22 @@ pub fn main(args: Vec<String>) -> ExitCode {
     let mut inv = Invocation::parse(planned.map_or(verb.as_str(), |(_, verb)| verb), args);
     inv.toolchain = toolchain;
     let cargo = Cargo::find(&inv);
-    if planned.is_none() || inv.passthrough.is_some() || is_disabled() {
+    if planned.is_none() || steps_aside(&inv) || is_disabled() {
         return plainly(&cargo, &inv);
     }
     build(&cargo, &inv, begun)
+}
+
+/// Whether these arguments are for cargo alone: they print something else than
+/// a build does, or cargo's unit graph does not tell what they mean. It gives
+/// `check` units of a crate and of its tests the same mode.
+fn steps_aside(inv: &Invocation) -> bool {
+    const TESTS: &[&str] = &["--tests", "--test", "--benches", "--bench", "--all-targets"];
+    let named = |arg: &String| {
+        let name = arg.split('=').next().unwrap_or(arg);
+        TESTS.contains(&name) || name == "--profile"
+    };
+    inv.passthrough.is_some() || (inv.verb == "check" && inv.args.iter().any(named))
 }
 
 /// `ZBUILD_DISABLE=1`: plain cargo.
@@ -79,6 +91,7 @@ fn build(cargo: &Cargo, inv: &Invocation, begun: Instant) -> ExitCode {
                 store: &Store::open(&dir),
                 sink: &human,
                 verbose: style.verbose,
+                quiet: style.quiet,
                 always_cargo: wants_cargo_itself(inv),
             }
             .build()

@@ -40,8 +40,15 @@ pub struct Capture<'a> {
     pub sink: &'a dyn Sink,
     /// The target directory held no unit before this build.
     pub fresh_target: bool,
-    /// When our cargo ended, in nanoseconds since 1970.
+    /// When our cargo was started, in nanoseconds since 1970.
+    pub started: i64,
+    /// When it ended.
     pub ended: i64,
+    /// Which units it built.
+    pub built_now: &'a [bool],
+    /// When something that keys rest on was last changed; never past if a
+    /// wrapper is in use.
+    pub surroundings: i64,
 }
 
 /// The files of one unit, read and stored.
@@ -291,8 +298,13 @@ impl Capture<'_> {
         let plan = self.plan;
         let unit = &plan.units[at];
         let dirs = &plan.dirs;
+        let built_now = gathered.started >= self.started;
         let mut deps = Vec::with_capacity(unit.deps.len());
         for &dep in &unit.deps {
+            if !built_now && self.built_now[dep] {
+                let title = &plan.units[dep].title;
+                return Err(Refused::Unit(format!("it is older than {title}")));
+            }
             deps.push(outputs[dep].ok_or_else(|| {
                 Refused::Unit(format!("{} was not recorded", plan.units[dep].title))
             })?);
@@ -302,6 +314,12 @@ impl Capture<'_> {
         } else {
             self.compile_inputs(at, &gathered, outputs, macros)?
         };
+        // What cargo calls fresh may have been built by another compiler or
+        // linker, or through another wrapper, which cargo does not look at.
+        let unknown = from.unknown.or_else(|| {
+            let doubtful = !built_now && gathered.started <= self.surroundings;
+            doubtful.then(|| "built before something changed that cargo does not look at".into())
+        });
         let bound = match gathered.found {
             Found::Visible => Some(format!("{} names it", gathered.where_found)),
             Found::Nothing | Found::Debug | Found::Metadata => from.bound,
@@ -311,7 +329,7 @@ impl Capture<'_> {
             dirs.unroot_text(&json)
         });
         let (filenames, executable, uplifted) = self.uplifted(at, &gathered)?;
-        let output = output_digest(unit, &gathered);
+        let output = output_digest(unit, &gathered, &from.passed_on);
         let pack = Packed {
             files: gathered.packed,
             script,
@@ -325,7 +343,7 @@ impl Capture<'_> {
                 build: dirs.build.to_string(),
             },
             bound,
-            unknown_inputs: from.unknown,
+            unknown_inputs: unknown,
             inputs: from.inputs,
             env: from.env,
             deps,
@@ -439,7 +457,7 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
 
 /// The digest of all that dependents can see: outputs, and what a build script
 /// printed, with this build's directories taken out.
-fn output_digest(unit: &PlanUnit, gathered: &Gathered) -> Digest {
+fn output_digest(unit: &PlanUnit, gathered: &Gathered, passed_on: &[Digest]) -> Digest {
     let mut hasher = KeyHasher::new("output");
     for file in &gathered.files {
         hasher.part(&file.path, &file.blob.digest.0);
@@ -449,6 +467,9 @@ fn output_digest(unit: &PlanUnit, gathered: &Gathered) -> Digest {
         if unit.is_run() && is_text_of_unit(&file.path, unit) {
             hasher.part("stdout", &file.content);
         }
+    }
+    for digest in passed_on {
+        hasher.part("passed on", &digest.0);
     }
     hasher.finish()
 }

@@ -4,17 +4,18 @@
 //! uses it, and nobody records that. What it reads of a package in the registry
 //! cannot change, so such a unit is bound to its directory; a package whose
 //! files can change has inputs that nobody knows, so it is never restored. A
-//! macro counts for every unit that can reach it through libraries: they may
-//! hand it on under any name. The proof is over sources, so it is noted in the
+//! variable that a macro reads by name becomes an input of the unit. A macro
+//! counts for every unit that can use it: directly, or because a library hands
+//! it on. The proof is over sources, so it is noted in the
 //! store under the macro's key and output: sources are read once.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use camino::Utf8PathBuf;
 use fs_err as fs;
 
-use super::proof;
+use super::proof::{self, Sight};
 use super::run::Built;
 use crate::cache::Store;
 use crate::cargo::depinfo;
@@ -27,7 +28,20 @@ pub struct Macros<'a> {
     plan: &'a Plan,
     built: &'a Built,
     store: &'a Store,
-    known: RefCell<HashMap<usize, Option<String>>>,
+    sights: RefCell<HashMap<usize, Sight>>,
+    handed_on: RefCell<HashMap<usize, Vec<usize>>>,
+}
+
+/// What the macros in a unit's reach may have brought into it.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// Variables that they read by name.
+    pub variables: Vec<String>,
+    /// Why more than that may have come in, for a package whose files can
+    /// change.
+    pub files: Option<String>,
+    /// Why more may have come in wherever the package is.
+    pub anything: Option<String>,
 }
 
 impl<'a> Macros<'a> {
@@ -37,93 +51,154 @@ impl<'a> Macros<'a> {
             plan,
             built,
             store,
-            known: RefCell::default(),
+            sights: RefCell::default(),
+            handed_on: RefCell::default(),
         }
     }
 
-    /// The first macro within a unit's reach that may look around, and how.
-    /// `outputs` are the output digests known so far.
-    pub fn in_reach(&self, at: usize, outputs: &[Option<Digest>]) -> Option<String> {
-        for macro_unit in self.reach(at) {
-            if let Some(why) = self.examined(macro_unit, outputs[macro_unit]) {
-                let title = &self.plan.units[macro_unit].title;
-                return Some(format!("can use {title}, which {why}"));
+    /// What the macros that a unit can use may have seen. `outputs` are the
+    /// output digests known so far.
+    pub fn in_reach(&self, at: usize, outputs: &[Option<Digest>]) -> Reach {
+        let mut reach = Reach::default();
+        for macro_unit in self.usable(at, outputs) {
+            let title = &self.plan.units[macro_unit].title;
+            match self.examined(macro_unit, outputs) {
+                Sight::Tokens(names) => reach.variables.extend(names),
+                Sight::Files(how) => {
+                    let why = format!("can use {title}, which may read files ({how})");
+                    reach.files = reach.files.or(Some(why));
+                }
+                Sight::Anything(how) => {
+                    let why = format!("can use {title}, which may look around ({how})");
+                    reach.anything = reach.anything.or(Some(why));
+                }
             }
         }
-        None
+        reach
     }
 
-    /// All macros that a unit can reach through libraries.
-    fn reach(&self, at: usize) -> Vec<usize> {
-        let kind = |at: usize| {
-            self.plan.units[at]
-                .graph
-                .target
-                .kind
-                .first()
-                .map(String::as_str)
-        };
+    fn kind(&self, at: usize) -> Option<&str> {
+        self.plan.units[at]
+            .graph
+            .target
+            .kind
+            .first()
+            .map(String::as_str)
+    }
+
+    /// All macros that a unit can use: its own, and those that its libraries
+    /// hand on.
+    fn usable(&self, at: usize, outputs: &[Option<Digest>]) -> Vec<usize> {
         let mut found = Vec::new();
-        let mut seen = vec![false; self.plan.units.len()];
+        let mut seen = HashSet::new();
         let mut stack = self.plan.units[at].deps.clone();
         while let Some(at) = stack.pop() {
-            if std::mem::replace(&mut seen[at], true) {
+            if !seen.insert(at) {
                 continue;
             }
-            match kind(at) {
+            match self.kind(at) {
                 Some("proc-macro") => found.push(at),
                 // A build script's libraries are not within the unit's reach.
                 Some("custom-build") => {}
-                _ => stack.extend(&self.plan.units[at].deps),
+                _ => stack.extend(self.handed_on(at, outputs)),
             }
         }
         found.sort_unstable();
         found
     }
 
-    /// What a macro does beyond its tokens, from memory if it was examined
-    /// before.
-    fn examined(&self, at: usize, output: Option<Digest>) -> Option<String> {
-        if let Some(known) = self.known.borrow().get(&at) {
+    /// The dependencies that a library may hand on to those that use it.
+    fn handed_on(&self, at: usize, outputs: &[Option<Digest>]) -> Vec<usize> {
+        if let Some(known) = self.handed_on.borrow().get(&at) {
             return known.clone();
         }
-        let name = match (&self.plan.units[at].key, output) {
-            (Ok(key), Some(output)) => Some(format!("macro/{}/{}", key.hex(), output.hex())),
-            _ => None,
-        };
-        let noted = name
-            .as_ref()
-            .and_then(|name| self.store.blobs().entry(name));
-        let found = match noted.and_then(|bytes| String::from_utf8(bytes).ok()) {
-            Some(text) => (text != PURE).then_some(text),
-            None => {
-                let found = self.looks_around(at);
-                if let Some(name) = name {
-                    let text = found.as_deref().unwrap_or(PURE);
-                    // Not noted, it is examined again next time.
-                    let _ = self.store.blobs().set_entry(&name, text.as_bytes());
-                }
-                found
-            }
-        };
-        self.known.borrow_mut().insert(at, found.clone());
+        let unit = &self.plan.units[at];
+        let crates: Vec<(usize, &String)> = unit
+            .deps
+            .iter()
+            .copied()
+            .zip(&unit.dep_names)
+            .filter(|(dep, _)| self.kind(*dep) != Some("custom-build"))
+            .collect();
+        let names = self.noted("hands on", at, outputs, || {
+            let texts: Option<Vec<String>> = self.sources(at).map(|sources| {
+                let read = |path: &Utf8PathBuf| fs::read_to_string(path).ok();
+                sources.iter().filter_map(read).collect()
+            });
+            let hands_on = |name: &str| texts.as_ref().is_none_or(|t| proof::hands_on(t, name));
+            let names = crates.iter().map(|(_, name)| name.as_str());
+            names
+                .filter(|name| hands_on(name))
+                .collect::<Vec<_>>()
+                .join("\n")
+        });
+        let names: HashSet<&str> = names.lines().collect();
+        let found: Vec<usize> = crates
+            .iter()
+            .filter(|(_, name)| names.contains(name.as_str()))
+            .map(|(dep, _)| *dep)
+            .collect();
+        self.handed_on.borrow_mut().insert(at, found.clone());
         found
     }
 
-    fn looks_around(&self, at: usize) -> Option<String> {
+    /// How far a macro can see.
+    fn examined(&self, at: usize, outputs: &[Option<Digest>]) -> Sight {
+        if let Some(known) = self.sights.borrow().get(&at) {
+            return known.clone();
+        }
+        let noted = self.noted("sees", at, outputs, || match self.look(at) {
+            Sight::Tokens(names) => format!("tokens\n{}", names.join("\n")),
+            Sight::Files(how) => format!("files\n{how}"),
+            Sight::Anything(how) => format!("anything\n{how}"),
+        });
+        let (word, rest) = noted.split_once('\n').unwrap_or((&noted, ""));
+        let sight = match word {
+            "tokens" => Sight::Tokens(rest.lines().map(str::to_owned).collect()),
+            "files" => Sight::Files(rest.to_owned()),
+            _ => Sight::Anything(rest.to_owned()),
+        };
+        self.sights.borrow_mut().insert(at, sight.clone());
+        sight
+    }
+
+    /// A finding about a unit's sources, from the store if it was made before.
+    fn noted(
+        &self,
+        what: &str,
+        at: usize,
+        outputs: &[Option<Digest>],
+        find: impl FnOnce() -> String,
+    ) -> String {
+        let name = match (&self.plan.units[at].key, outputs[at]) {
+            (Ok(key), Some(output)) => format!("{what}/{}/{}", key.hex(), output.hex()),
+            _ => return find(),
+        };
+        let noted = self.store.blobs().entry(&name);
+        noted
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .unwrap_or_else(|| {
+                let found = find();
+                // Not noted, it is found again next time.
+                let _ = self.store.blobs().set_entry(&name, found.as_bytes());
+                found
+            })
+    }
+
+    /// How far a macro and all that it is built from can see.
+    fn look(&self, at: usize) -> Sight {
+        let mut variables = Vec::new();
+        let mut files = None;
         let mut stack = vec![at];
-        let mut seen = vec![false; self.plan.units.len()];
+        let mut seen = HashSet::new();
         while let Some(at) = stack.pop() {
-            if std::mem::replace(&mut seen[at], true) {
-                continue;
-            }
             let unit = &self.plan.units[at];
             // Build scripts run before; what they do is part of their output.
-            if unit.is_run() || unit.graph.target.kind.iter().any(|k| k == "custom-build") {
+            if !seen.insert(at) || self.kind(at) == Some("custom-build") {
                 continue;
             }
             let Some(sources) = self.sources(at) else {
-                return Some("could not be examined".into());
+                return Sight::Anything(format!("{} could not be examined", unit.package));
             };
             // A path package may call itself anything.
             let package = if unit.external {
@@ -135,13 +210,21 @@ impl<'a> Macros<'a> {
                 let Ok(text) = fs::read_to_string(&path) else {
                     continue;
                 };
-                if let Some(call) = proof::looks_around(&text, package) {
-                    return Some(format!("may look around ({call} in {})", unit.package));
+                match proof::sight(&text, package) {
+                    Sight::Tokens(names) => variables.extend(names),
+                    Sight::Files(how) => {
+                        files = files.or(Some(format!("{how} in {}", unit.package)));
+                    }
+                    Sight::Anything(how) => {
+                        return Sight::Anything(format!("{how} in {}", unit.package));
+                    }
                 }
             }
             stack.extend(&unit.deps);
         }
-        None
+        variables.sort();
+        variables.dedup();
+        files.map_or(Sight::Tokens(variables), Sight::Files)
     }
 
     /// The sources of a unit, by rustc's dep-info beside its output.
@@ -154,14 +237,7 @@ impl<'a> Macros<'a> {
             .iter()
             .find_map(|file| fs::read_to_string(self.plan.dirs.build.join(file)).ok())?;
         let info = depinfo::parse_rustc(&text)?;
-        Some(
-            info.sources
-                .iter()
-                .map(|source| unit.compile_dir.join(source))
-                .collect(),
-        )
+        let dir = &unit.compile_dir;
+        Some(info.sources.iter().map(|source| dir.join(source)).collect())
     }
 }
-
-/// What is noted of a macro that only sees its tokens.
-const PURE: &str = "pure";

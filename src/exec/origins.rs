@@ -26,6 +26,8 @@ pub(super) struct Origins {
     pub(super) env: Vec<(String, Option<Digest>)>,
     pub(super) bound: Option<String>,
     pub(super) unknown: Option<String>,
+    /// Digests of files that dependents get to see although they are no output.
+    pub(super) passed_on: Vec<Digest>,
 }
 
 impl Origins {
@@ -98,11 +100,17 @@ impl Capture<'_> {
         } else {
             proof::reads_directories(&path_env, &sources)
         };
-        let macros = macros.in_reach(at, outputs);
+        let primary = "CARGO_PRIMARY_PACKAGE";
+        if rustc.env.iter().any(|(name, _)| name == primary) {
+            // It depends on what else was asked for; cargo does not track it.
+            from.unknown = Some(format!("reads {primary}"));
+        }
+        let reach = macros.in_reach(at, outputs);
+        from.add_env(&reach.variables);
         if unit.external {
-            from.bound = from.bound.or(macros);
+            from.bound = from.bound.or(reach.anything);
         } else {
-            from.unknown = macros;
+            from.unknown = from.unknown.or(reach.anything).or(reach.files);
         }
         Ok(from)
     }
@@ -156,7 +164,9 @@ impl Capture<'_> {
         from.add_env(&said.env);
         for path in static_libraries(script)? {
             if !path.starts_with(out_dir) && !dirs.is_immutable(&path) {
-                from.add(self.input(unit, &path, InputKind::File, gathered.started)?);
+                let library = self.input(unit, &path, InputKind::File, gathered.started)?;
+                from.passed_on.push(library.digest);
+                from.add(library);
             }
         }
         Ok(from)

@@ -117,71 +117,188 @@ fn without_comments(text: &str) -> String {
     out
 }
 
-/// What a proc macro would have to call to look at anything but its tokens.
-/// Searched for in the sources of the macro and of all that it is built from.
-const LOOKS_AROUND: &[&str] = &[
+/// How far a proc macro can see, as far as its sources tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Its tokens, and these variables of the environment.
+    Tokens(Vec<String>),
+    /// Files as well, or where it is; the text says by what call.
+    Files(String),
+    /// The clock, the network, other programs, any variable.
+    Anything(String),
+}
+
+/// Calls by which code reads files.
+const FILES: &[&str] = &[
     "std::fs",
     "fs::read",
     "fs::File",
+    "fs::OpenOptions",
     "File::open",
-    "OpenOptions",
-    "read_dir",
-    "read_to_string",
-    "canonicalize",
-    "current_dir",
-    "current_exe",
+    ".canonicalize(",
+    ".exists()",
+    ".try_exists()",
+    ".is_file()",
+    ".is_dir()",
+    ".read_dir()",
+    ".read_link()",
+    ".symlink_metadata()",
+    "tracked_path",
+    "local_file",
+    "source_file",
+    "include_dir",
+];
+
+/// Calls by which code learns about more than that.
+const ANYTHING: &[&str] = &[
     "std::process",
     "process::Command",
-    "Command::new",
     "std::net",
     "TcpStream",
     "SystemTime",
     "Instant::now",
-    "tracked_env",
-    "tracked_path",
-    "include_dir",
     "libloading",
     "extern \"C\"",
 ];
 
-/// Asking a token which file it stands in.
-const ASKS_FILE: &[&str] = &["local_file", "source_file"];
+/// Calls of packages in the registry that were read by a person.
+///
+/// proc-macro2 passes the question for a token's file on: only the macro that
+/// asks learns the answer. rustversion takes the date for an error message.
+/// clap_derive reads variables by a name in a variable of its own, which is
+/// always one of `CARGO_PKG_*`.
+const READ_BY_A_PERSON: &[(&str, &[&str])] = &[
+    ("proc-macro2", &["local_file", "source_file"]),
+    ("rustversion", &["SystemTime"]),
+    ("clap_derive", &["std::env"]),
+];
 
-/// Variables that cargo sets from the manifest: they are part of every key.
-const KNOWN_VARIABLES: &[&str] = &["CARGO_PKG_", "CARGO_CRATE_NAME\""];
-
-/// Which of these calls a source file mentions; none is proof that the code in
-/// it only sees what it is given. proc-macro2 is read differently in one point:
-/// it passes the question for a token's file on, and only the macro that asks
-/// it learns the answer.
-pub fn looks_around(text: &str, package: &str) -> Option<&'static str> {
+/// How far the code in a source file can see. `package` is empty for a path
+/// package: it may call itself anything.
+pub fn sight(text: &str, package: &str) -> Sight {
     let code = without_comments(text);
-    if reads_variables(&code) {
-        return Some("std::env");
+    let known = READ_BY_A_PERSON.iter().find(|(name, _)| *name == package);
+    let is_known = |call: &str| known.is_some_and(|(_, calls)| calls.contains(&call));
+    let calls = |list: &[&str]| {
+        let mut found = list.iter().filter(|call| code.contains(**call));
+        found
+            .find(|call| !is_known(call))
+            .map(|call| (*call).to_owned())
+    };
+    if let Some(call) = calls(ANYTHING) {
+        return Sight::Anything(call);
     }
-    let asks = ASKS_FILE.iter().filter(|_| package != "proc-macro2");
-    let mut calls = LOOKS_AROUND.iter().chain(asks);
-    calls.find(|call| code.contains(**call)).copied()
+    let mut variables = Vec::new();
+    let mut files = calls(FILES);
+    for call in uses_of_env(&code) {
+        match call {
+            UseOfEnv::Known => {}
+            UseOfEnv::Directory => files = files.or(Some("std::env".to_owned())),
+            UseOfEnv::Variable(name) => variables.push(name),
+            UseOfEnv::Unknown if is_known("std::env") => {}
+            UseOfEnv::Unknown => return Sight::Anything("std::env".to_owned()),
+        }
+    }
+    files.map_or(Sight::Tokens(variables), Sight::Files)
 }
 
-/// Whether anything of `std::env` is used but reading a known variable.
-fn reads_variables(code: &str) -> bool {
-    code.match_indices("env::").any(|(at, _)| {
+enum UseOfEnv {
+    /// A variable that cargo sets from the manifest: part of every key.
+    Known,
+    /// Where the package, the build or the process is.
+    Directory,
+    /// A variable by its name.
+    Variable(String),
+    /// Anything else.
+    Unknown,
+}
+
+/// Every use of `std::env` in a source.
+fn uses_of_env(code: &str) -> Vec<UseOfEnv> {
+    let mut uses = Vec::new();
+    for (at, _) in code.match_indices("env::") {
         // `my_env::` is something else.
         let before = code[..at].chars().next_back();
         if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
-            return false;
+            continue;
         }
         let call: String = code[at + "env::".len()..]
             .chars()
             .filter(|c| !c.is_whitespace())
-            .take(40)
+            .take(80)
             .collect();
-        let name = call
-            .strip_prefix("var_os(\"")
-            .or_else(|| call.strip_prefix("var(\""));
-        !name.is_some_and(|name| KNOWN_VARIABLES.iter().any(|known| name.starts_with(known)))
-    })
+        let argument = ["var(\"", "var_os(\""]
+            .iter()
+            .find_map(|f| call.strip_prefix(f));
+        let name = argument
+            .and_then(|rest| rest.split_once("\")"))
+            .map(|(name, _)| name);
+        uses.push(match name {
+            Some("CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH" | "OUT_DIR") => UseOfEnv::Directory,
+            Some(name) if name.starts_with("CARGO_PKG_") || name == "CARGO_CRATE_NAME" => {
+                UseOfEnv::Known
+            }
+            Some(name) if !name.starts_with("CARGO") => UseOfEnv::Variable(name.to_owned()),
+            None if call.starts_with("current_dir(") || call.starts_with("current_dir;") => {
+                UseOfEnv::Directory
+            }
+            _ => UseOfEnv::Unknown,
+        });
+    }
+    uses
+}
+
+/// Whether a library may hand the crate of that name on to those that use the
+/// library: by `pub use`, under any name, or from within a macro of its own.
+pub fn hands_on(sources: &[String], name: &str) -> bool {
+    let codes: Vec<String> = sources.iter().map(|text| without_comments(text)).collect();
+    let mentioned = codes.iter().any(|code| has_word(code, name));
+    if !mentioned {
+        return false;
+    }
+    let all = codes.join("\n");
+    let exports_macros = all.contains("macro_export");
+    if exports_macros
+        && codes
+            .iter()
+            .any(|code| code.contains("macro_rules!") && has_word(code, name))
+    {
+        return true;
+    }
+    // What comes in by a private `use` may go out by a public one.
+    let mut names = vec![name.to_owned()];
+    for statement in statements(&all, &["use ", "extern crate "]) {
+        if has_word(statement, name) {
+            names.extend(identifiers(statement).map(str::to_owned));
+        }
+    }
+    names.retain(|name| {
+        !["self", "crate", "super", "use", "as", "extern", "pub"].contains(&name.as_str())
+    });
+    statements(&all, &["pub use ", "pub extern crate "])
+        .iter()
+        .any(|statement| names.iter().any(|name| has_word(statement, name)))
+}
+
+/// The statements that begin so, up to their semicolons.
+fn statements<'a>(code: &'a str, begins: &[&str]) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for begin in begins {
+        for (at, _) in code.match_indices(begin) {
+            let rest = &code[at..];
+            found.push(&rest[..rest.find(';').unwrap_or(rest.len())]);
+        }
+    }
+    found
+}
+
+fn identifiers(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+}
+
+fn has_word(code: &str, word: &str) -> bool {
+    code.contains(word) && identifiers(code).any(|found| found == word)
 }
 
 #[cfg(test)]
@@ -224,21 +341,60 @@ mod tests {
 
     #[test]
     fn macros_that_look_around_are_found() {
-        let found = |text| looks_around(text, "a");
-        assert_eq!(found("// std::fs\nfn a() { b() }"), None);
-        assert_eq!(found("use std::env; env::var(\"CARGO_PKG_NAME\")"), None);
-        assert_eq!(found("my_env::x()"), None);
-        assert!(found("use std::{fs, io}; fn a() { fs::read(x) }").is_some());
+        let of = |text| sight(text, "");
+        let tokens = |names: &[&str]| Sight::Tokens(names.iter().map(|n| n.to_string()).collect());
+        assert_eq!(of("// std::fs\nfn a() { b() }"), tokens(&[]));
+        assert_eq!(
+            of("use std::env; env::var(\"CARGO_PKG_NAME\")"),
+            tokens(&[])
+        );
+        assert_eq!(
+            of("std::env::var_os( \"DEBUG_IT\" )"),
+            tokens(&["DEBUG_IT"])
+        );
+        assert_eq!(of("my_env::x()"), tokens(&[]));
         for text in [
-            "std::env::var(\"A\")",
+            "use std::{fs, io}; fn a() { fs::read(x) }",
+            "std::env::var(\"CARGO_MANIFEST_DIR\")",
+            "env::current_dir()",
+            "span.local_file()",
+            "path.exists()",
+        ] {
+            assert!(matches!(of(text), Sight::Files(_)), "{text}");
+        }
+        for text in [
             "env::var(name)",
             "use std::env::var;",
             "env::vars()",
-            "std::env::var(\"CARGO_MANIFEST_DIR\")",
-            "span.local_file()",
+            "SystemTime::now()",
         ] {
-            assert!(found(text).is_some(), "{text}");
+            assert!(matches!(of(text), Sight::Anything(_)), "{text}");
         }
-        assert_eq!(looks_around("self.local_file()", "proc-macro2"), None);
+        assert_eq!(sight("self.local_file()", "proc-macro2"), tokens(&[]));
+        assert!(matches!(
+            sight("fs::read(x)", "proc-macro2"),
+            Sight::Files(_)
+        ));
+    }
+
+    #[test]
+    fn libraries_that_hand_macros_on_are_found() {
+        let of = |text: &str| hands_on(&[text.to_owned()], "m");
+        for text in [
+            "pub use m::derive;",
+            "pub extern crate m as other;",
+            "use m::{data, x}; pub mod y { pub use super::data; }",
+            "use m as n; pub use n::*;",
+            "#[macro_export] macro_rules! q { () => { $crate::m::expand!() } }",
+        ] {
+            assert!(of(text), "{text}");
+        }
+        for text in [
+            "use m::Derive; #[derive(Derive)] pub struct S;",
+            "pub use mm::x; // m",
+            "#[m::attr] fn a() {} pub use other::thing;",
+        ] {
+            assert!(!of(text), "{text}");
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! cached diagnostics, build scripts' warnings, the JSON messages, `Fresh`
 //! under `-v`. Units come in an order in which cargo could have met them.
 
+use camino::Utf8PathBuf;
+
 use crate::cargo::args::Invocation;
 use crate::cargo::diagnostics::{Replay, Replayer};
 use crate::cargo::messages;
@@ -18,10 +20,11 @@ pub fn lines(
     units: &[Option<UnitState>],
     inv: &Invocation,
     verbose: u8,
+    quiet: bool,
 ) -> Option<Vec<CargoLine>> {
     let mut lines = Vec::new();
-    if !plan.warnings.trim().is_empty() {
-        lines.push(CargoLine::Rendered(plan.warnings.trim_end().to_owned()));
+    if !plan.warnings.is_empty() && !quiet {
+        lines.push(CargoLine::Rendered(plan.warnings.clone()));
     }
     let json = inv.wants_json();
     let ansi = inv
@@ -59,11 +62,7 @@ pub fn lines(
         if json {
             lines.push(CargoLine::Json(match &state.script {
                 Some(script) => messages::script_line(script),
-                None => messages::artifact_line(
-                    &unit.artifact_head,
-                    &state.filenames,
-                    state.executable.as_deref(),
-                ),
+                None => artifact(plan, unit, state),
             }));
         }
     }
@@ -71,6 +70,25 @@ pub fn lines(
         lines.push(CargoLine::Json(messages::BUILD_FINISHED.to_owned()));
     }
     Some(lines)
+}
+
+fn artifact(plan: &Plan, unit: &PlanUnit, state: &UnitState) -> String {
+    let shown = |file: &String| {
+        let lifted = state.uplifted.iter().filter(|_| unit.is_uplifted());
+        let mut lifted = lifted.filter(|lifted| lifted.from.as_ref() == Some(file));
+        let path = lifted.next().map(|lifted| lifted.path.clone());
+        native(path.unwrap_or_else(|| plan.dirs.build.join(file)))
+    };
+    let files: Vec<String> = state.filenames.iter().map(shown).collect();
+    let executable = files.first().filter(|_| state.executable);
+    messages::artifact_line(&unit.artifact_head, &files, executable.map(String::as_str))
+}
+
+fn native(path: Utf8PathBuf) -> String {
+    match cfg!(windows) {
+        true => path.into_string().replace('/', "\\"),
+        false => path.into_string(),
+    }
 }
 
 fn wrap(unit: &PlanUnit, raw: &str) -> String {

@@ -88,7 +88,8 @@ pub fn restore(
                     one(&plan.dirs, unit, variant, store, time, sink)?
                 }
                 (None, Some(before)) if decision.verdict == Verdict::InPlace => {
-                    (renew(&plan.dirs, unit, before, *timing, stamp)?, false)
+                    let unknown = unit.is_uplifted() && before.uplifted.is_empty();
+                    (renew(&plan.dirs, unit, before, *timing, stamp)?, unknown)
                 }
                 _ => return Ok((None, false)),
             };
@@ -157,18 +158,27 @@ fn timings(
     timings
 }
 
-/// Takes the fingerprints of units away that look fresh to cargo but were
-/// built from something else.
+/// Makes cargo build units that look fresh to it but were built from something
+/// else, and with them everything above. Without its fingerprint cargo builds
+/// the unit alone; it is a missing file among those whose times it compares
+/// that makes the units above stale too (`check_filesystem`).
 fn drop_outdated(
     plan: &Plan,
     decisions: &[Decision],
     units: &[Option<UnitState>],
 ) -> Result<(), CacheError> {
-    for (decision, state) in decisions.iter().zip(units) {
-        if let (true, Some(state)) = (decision.outdated, state)
-            && let Some(file) = state.file(Role::Fingerprint)
-        {
-            tree::remove(&plan.dirs.build.join(&file.path))?;
+    for ((decision, state), unit) in decisions.iter().zip(units).zip(&plan.units) {
+        let (true, Some(state)) = (decision.outdated, state) else {
+            continue;
+        };
+        let compared = match unit.is_run() {
+            true => Role::Text,
+            false => Role::DepInfo,
+        };
+        for file in &state.files {
+            if file.role == Role::Fingerprint || file.role == compared {
+                tree::remove(&plan.dirs.build.join(&file.path))?;
+            }
         }
     }
     Ok(())
@@ -382,15 +392,6 @@ pub fn unit_state(dirs: &Dirs, variant: &Variant, pack: Packed, files: Vec<SeenF
             })
         })
         .collect();
-    let shown: Vec<String> = variant
-        .filenames
-        .iter()
-        .map(|file| {
-            let lifted = uplifted.iter().find(|u| u.from.as_ref() == Some(file));
-            lifted.map_or_else(|| dirs.build.join(file), |u| u.path.clone())
-        })
-        .map(native)
-        .collect();
     UnitState {
         output: variant.output,
         build_ms: variant.build_ms,
@@ -403,18 +404,11 @@ pub fn unit_state(dirs: &Dirs, variant: &Variant, pack: Packed, files: Vec<SeenF
         env: variant.env.clone(),
         files,
         uplifted,
-        executable: shown.first().filter(|_| variant.executable).cloned(),
-        filenames: shown,
+        executable: variant.executable,
+        filenames: variant.filenames.clone(),
         script,
         script_messages,
         diagnostics,
-    }
-}
-
-fn native(path: camino::Utf8PathBuf) -> String {
-    match cfg!(windows) {
-        true => path.into_string().replace('/', "\\"),
-        false => path.into_string(),
     }
 }
 
@@ -462,7 +456,6 @@ fn renew(
 /// Puts a unit's uplifted files where cargo puts them, where they are not.
 fn uplift(dirs: &Dirs, unit: &PlanUnit, mut state: UnitState) -> Result<UnitState, CacheError> {
     if !unit.is_uplifted() {
-        state.uplifted.clear();
         return Ok(state);
     }
     for file in &mut state.uplifted {
@@ -486,8 +479,7 @@ fn uplift(dirs: &Dirs, unit: &PlanUnit, mut state: UnitState) -> Result<UnitStat
             }
             match source {
                 Some(source) => {
-                    let executable = state.executable.is_some();
-                    tree::link_or_copy(&source, &file.path, executable)?;
+                    tree::link_or_copy(&source, &file.path, state.executable)?;
                 }
                 None => {
                     let now = FileTime::from_system_time(std::time::SystemTime::now());

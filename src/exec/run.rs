@@ -108,6 +108,8 @@ async fn read(
 ) -> std::io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, stdout);
     let mut line = Vec::new();
+    // Nobody may be reading any more: then cargo is still heard to its end.
+    let mut closed = false;
     loop {
         line.clear();
         if reader.read_until(b'\n', &mut line).await? == 0 {
@@ -118,10 +120,9 @@ async fn read(
             .and_then(|text| messages::parse(text.trim_end()));
         // What is no message was printed by somebody else (a proc macro, rustc
         // with `--print`) and belongs to the user.
-        if hand_on || message.is_none() {
+        if !closed && (hand_on || message.is_none()) {
             let mut out = std::io::stdout().lock();
-            out.write_all(&line)?;
-            out.flush()?;
+            closed = out.write_all(&line).and_then(|()| out.flush()).is_err();
         }
         found.extend(message.filter(|message| !matches!(message, Message::Other)));
     }

@@ -22,7 +22,7 @@ use crate::event::{CargoLine, Event, Phase, Sink, Summary};
 use crate::plan::inputs::{Memo, Stamp};
 use crate::plan::lookup::{Decision, decide};
 use crate::plan::make::make;
-use crate::plan::state::{self, State, UnitState};
+use crate::plan::state::{self, Shared, State, UnitState};
 use crate::plan::watch::{self, Standing};
 use crate::plan::{Plan, PlanError, key};
 use crate::unit::{Digest, MissReason, Verdict};
@@ -75,6 +75,8 @@ pub struct Session<'a> {
     pub sink: &'a dyn Sink,
     /// How verbose cargo's own output is to be (0 to 2).
     pub verbose: u8,
+    /// Whether cargo would only print errors.
+    pub quiet: bool,
     /// cargo has to be started even if nothing is missing (`--timings`).
     pub always_cargo: bool,
 }
@@ -119,6 +121,7 @@ impl Session<'_> {
         let lock = self.lock(&remembered.state.plan, &mut || {
             stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
         })?;
+        self.recall_shared(&mut remembered.state);
         self.wait_for_inputs(&mut remembered, &mut stamp, &mut decisions);
         let begun = Instant::now();
         let fresh_target = restore::is_empty_target(&remembered.state.plan);
@@ -218,6 +221,40 @@ impl Session<'_> {
             memo,
             is_new: true,
         })
+    }
+
+    /// Takes over what builds with other arguments know of units in this build
+    /// directory, where our own knowledge is none or past.
+    fn recall_shared(&self, state: &mut State) {
+        let bytes = self.store.state(&Shared::name(&state.plan.dirs));
+        let mut shared = Shared::decode(&bytes.unwrap_or_default());
+        for (unit, slot) in state.plan.units.iter().zip(&mut state.units) {
+            let Some(known) = unit
+                .key
+                .as_ref()
+                .ok()
+                .and_then(|key| shared.units.remove(key))
+            else {
+                continue;
+            };
+            let dirs = &state.plan.dirs;
+            let own = slot.as_ref().is_some_and(|own| own.is_in_place(dirs));
+            if !own && known.is_in_place(dirs) {
+                *slot = Some(known);
+            }
+        }
+    }
+
+    /// Adds what we know of this build directory to what others know.
+    fn share(&self, state: &State) -> Result<(), CacheError> {
+        let name = Shared::name(&state.plan.dirs);
+        let mut shared = Shared::decode(&self.store.state(&name).unwrap_or_default());
+        for (unit, known) in state.plan.units.iter().zip(&state.units) {
+            if let (Ok(key), Some(known)) = (&unit.key, known) {
+                shared.units.insert(*key, known.clone());
+            }
+        }
+        self.store.save_state(&name, &shared.encode())
     }
 
     fn decide(&self, remembered: &Remembered) -> Vec<Decision> {
@@ -324,6 +361,10 @@ impl Session<'_> {
         self.done(Phase::Cargo, begun);
 
         let begun = Instant::now();
+        let surroundings = match remembered.state.plan.wrapped {
+            true => i64::MAX,
+            false => watch::last_change(&remembered.state.watches),
+        };
         let State { plan, units, .. } = &mut remembered.state;
         let ended = file_nanos(FileTime::now());
         let mut others = false;
@@ -332,9 +373,11 @@ impl Session<'_> {
         let mut outputs: Vec<Option<Digest>> = decisions.iter().map(|d| d.output).collect();
         let mut wanted = vec![false; plan.units.len()];
         let mut distrusted = Vec::new();
+        let mut built_now = Vec::with_capacity(plan.units.len());
         let mut rebuilt: Vec<bool> = Vec::with_capacity(plan.units.len());
         for (at, unit) in plan.units.iter().enumerate() {
             let compiled = was_built(plan, &built, at, started);
+            built_now.push(compiled);
             let reused = decisions[at].output.is_some();
             rebuilt.push(compiled || unit.deps.iter().any(|&dep| rebuilt[dep]));
             if reused && compiled {
@@ -352,11 +395,7 @@ impl Session<'_> {
             wanted[at] = !reused || compiled || unknown[at];
             // Somebody else may have been at it since; then it is not known
             // what the units above it were built against.
-            let is_run = unit.is_run();
-            let left = |unit: &UnitState| {
-                let mut files = unit.files.iter().filter(|file| file.counts(is_run));
-                files.all(|file| file.is_in_place(&plan.dirs))
-            };
+            let left = |unit: &UnitState| unit.is_in_place(&plan.dirs);
             if !wanted[at] && !units[at].as_ref().is_some_and(left) {
                 units[at] = None;
                 outputs[at] = None;
@@ -369,7 +408,10 @@ impl Session<'_> {
             memo: &remembered.memo,
             sink: self.sink,
             fresh_target,
+            started,
             ended,
+            built_now: &built_now,
+            surroundings,
         };
         // Another cargo had the directory in between: what is there now may be
         // its work, and cargo's messages to us tell nothing about that.
@@ -404,16 +446,17 @@ impl Session<'_> {
 
     fn remember(&self, name: &Digest, remembered: &mut Remembered) {
         remembered.state.digests = remembered.memo.entries();
-        let saved = self
-            .store
-            .save_state(name, &state::encode(&remembered.state));
+        let state = &remembered.state;
+        let saved = self.store.save_state(name, &state::encode(state));
+        let saved = saved.and_then(|()| self.share(state));
         if let Err(error) = saved {
             self.sink.event(Event::Trouble(error.to_string()));
         }
     }
 
     fn replay(&self, state: &State, decisions: &[Decision]) -> Option<Outcome> {
-        let lines = replay::lines(&state.plan, &state.units, self.inv, self.verbose)?;
+        let (plan, units) = (&state.plan, &state.units);
+        let lines = replay::lines(plan, units, self.inv, self.verbose, self.quiet)?;
         Some(Outcome {
             status: None,
             lines,

@@ -104,7 +104,8 @@ pub fn make(
             cargo_minor: toolchain.cargo_minor(),
             profile_dirs,
             finished: finished(&graph),
-            warnings,
+            warnings: only_warnings(&warnings),
+            wrapped: !key::wrappers(&config).is_empty(),
             term: term(&config),
             units,
             dirs,
@@ -112,6 +113,22 @@ pub fn make(
         watches: watcher.finish(),
         toolchain_note,
     })
+}
+
+/// Of what cargo printed while planning, that which it repeats with every
+/// build: warnings, but no status such as `Locking` or `Blocking`.
+fn only_warnings(printed: &str) -> String {
+    let is_status = |line: &str| {
+        let plain = anstream::adapter::strip_str(line).to_string();
+        // Status words are right-aligned in twelve columns.
+        let word = plain.get(..12).unwrap_or_default().trim_start();
+        let is_word = word.len() > 2 && word.chars().all(|c| c.is_ascii_alphabetic());
+        is_word
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+            && plain.as_bytes().get(12) == Some(&b' ')
+    };
+    let kept: Vec<&str> = printed.lines().filter(|line| !is_status(line)).collect();
+    kept.join("\n").trim_end().to_owned()
 }
 
 fn term(config: &Config) -> Term {
@@ -416,6 +433,7 @@ fn plan_unit(
         action,
         key,
         deps,
+        dep_names: dep_names(graph),
         is_root,
         shows_warnings: graph.pkg_id.starts_with("path+"),
         linkable: !graph.profile.incremental,
@@ -427,6 +445,13 @@ fn plan_unit(
             ..graph.clone()
         },
     }
+}
+
+fn dep_names(graph: &GraphUnit) -> Vec<String> {
+    let edges = graph.raw["dependencies"].as_array();
+    let name = |edge: &serde_json::Value| edge["extern_crate_name"].as_str().map(str::to_owned);
+    let names = edges.into_iter().flatten();
+    names.map(|edge| name(edge).unwrap_or_default()).collect()
 }
 
 fn title(unit: &GraphUnit, package: &Package) -> String {

@@ -48,6 +48,8 @@ pub struct Plan {
     pub finished: String,
     /// cargo's own warnings while planning, with colours.
     pub warnings: String,
+    /// Whether rustc is called through a wrapper.
+    pub wrapped: bool,
     /// What `[term]` in cargo's configuration says.
     pub term: Term,
 }
@@ -111,6 +113,8 @@ pub struct PlanUnit {
     pub key: Result<Digest, String>,
     /// The units it depends on, in the order of cargo's edges.
     pub deps: Vec<UnitIndex>,
+    /// Under which name the unit knows each of them, in the same order.
+    pub dep_names: Vec<String>,
     /// Whether the command line asks for it.
     pub is_root: bool,
     /// Whether cargo shows this unit's warnings (path packages).

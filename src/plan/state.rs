@@ -16,7 +16,7 @@ use super::{Dirs, Plan};
 use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::InputKind;
 use crate::cargo::messages::Script;
-use crate::unit::{Digest, Role};
+use crate::unit::{Digest, KeyHasher, Role};
 
 /// Begins every state file; the digit is its version.
 const MAGIC: &[u8; 4] = b"ZBS1";
@@ -33,6 +33,38 @@ pub struct State {
     /// What is in place, unit by unit as in the plan; none where that is not
     /// known.
     pub units: Vec<Option<UnitState>>,
+}
+
+/// What is in place in one build directory, whatever the arguments were:
+/// states of units by static key. Builds with different arguments share units.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Shared {
+    /// The units.
+    pub units: HashMap<Digest, UnitState>,
+}
+
+impl Shared {
+    /// The name under which the table of a build directory is kept.
+    pub fn name(dirs: &Dirs) -> Digest {
+        let mut hasher = KeyHasher::new("shared");
+        hasher
+            .part("build", dirs.build.as_str().as_bytes())
+            .part("target", dirs.target.as_str().as_bytes())
+            .part("workspace", dirs.workspace.as_str().as_bytes());
+        hasher.finish()
+    }
+
+    /// Encodes the table.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_extend(self, MAGIC.to_vec()).unwrap_or_default()
+    }
+
+    /// Decodes a table; an empty one when it is of another version or damaged.
+    pub fn decode(bytes: &[u8]) -> Shared {
+        let body = bytes.strip_prefix(MAGIC);
+        body.and_then(|body| postcard::from_bytes(body).ok())
+            .unwrap_or_default()
+    }
 }
 
 /// A unit as it was left in the target directory.
@@ -52,10 +84,10 @@ pub struct UnitState {
     pub files: Vec<SeenFile>,
     /// Its uplifted files.
     pub uplifted: Vec<Uplifted>,
-    /// Files as cargo lists them, absolute.
+    /// Files in the order of cargo's message, below the build directory.
     pub filenames: Vec<String>,
-    /// The executable among them.
-    pub executable: Option<String>,
+    /// Whether the first of them is an executable, to cargo.
+    pub executable: bool,
     /// cargo's message about a build script's run.
     pub script: Option<Script>,
     /// The build script's own warnings; true marks an error.
@@ -136,9 +168,11 @@ impl UnitState {
         outputs.into_iter().all(|file| file.modified <= stored)
     }
 
-    /// The file in the given role.
-    pub fn file(&self, role: Role) -> Option<&SeenFile> {
-        self.files.iter().find(|file| file.role == role)
+    /// Whether all files that count are as they were left.
+    pub fn is_in_place(&self, dirs: &Dirs) -> bool {
+        let is_run = self.script.is_some();
+        let mut files = self.files.iter().filter(|file| file.counts(is_run));
+        files.all(|file| file.is_in_place(dirs))
     }
 }
 

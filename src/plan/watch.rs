@@ -187,6 +187,19 @@ pub fn find_program(name: &str) -> Option<Utf8PathBuf> {
         .and_then(|path| path.canonicalize_utf8().ok())
 }
 
+/// When any watched file was last changed, in nanoseconds since 1970.
+pub fn last_change(watches: &[Watch]) -> i64 {
+    let counts = |watch: &&Watch| matches!(watch.kind, WatchKind::File | WatchKind::Stamp);
+    let stamps = watches
+        .iter()
+        .filter(counts)
+        .filter_map(|watch| watch.stamp);
+    stamps
+        .map(|stamp| stamp.modified.max(stamp.changed))
+        .max()
+        .unwrap_or(i64::MAX)
+}
+
 /// Checks all watches.
 pub fn check(watches: &[Watch]) -> Standing {
     let mut touched = false;
