@@ -220,7 +220,7 @@ impl Blobs {
     /// When the blob is missing or damaged.
     pub fn lend(&self, blob: &Blob, to: &Utf8Path, time: FileTime) -> Result<bool, CacheError> {
         let path = self.verified(blob)?;
-        if links(&fs::metadata(&path)?) != Some(1) || fs::hard_link(&path, to).is_err() {
+        if links(&fs::metadata(&path)?) != Some(1) || super::tree::link(&path, to).is_err() {
             return Ok(false);
         }
         filetime::set_file_mtime(&path, time)?;

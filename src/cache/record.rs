@@ -77,6 +77,8 @@ pub enum InputKind {
     Tree,
     /// The same with times: what cargo's fingerprint of a whole package holds.
     Package,
+    /// That there is no such file: `a.rs` beside `a/mod.rs` would be an error.
+    Absent,
 }
 
 /// A large file of a unit.

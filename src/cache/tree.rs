@@ -59,12 +59,31 @@ pub fn place(
     time: FileTime,
     executable: bool,
 ) -> std::io::Result<()> {
-    remove(to)?;
-    if way == Way::Link && fs::hard_link(from, to).is_ok() {
+    if way == Way::Link && link(from, to).is_ok() {
         return Ok(());
     }
     copy(from, to, executable)?;
     filetime::set_file_mtime(to, time)
+}
+
+/// Gives a file a second name, in place of whatever has that name now.
+///
+/// # Errors
+/// When it cannot be linked there.
+pub fn link(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
+    anew(to, || fs::hard_link(from, to))
+}
+
+/// Makes a file under a new inode. Mostly there is nothing in its place, so
+/// that is only looked for if it is in the way.
+fn anew<T>(to: &Utf8Path, make: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    match make() {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            remove(to)?;
+            make()
+        }
+        made => made,
+    }
 }
 
 /// Writes a small file with the given time.
@@ -72,8 +91,7 @@ pub fn place(
 /// # Errors
 /// When the file cannot be made.
 pub fn write(to: &Utf8Path, content: &[u8], time: FileTime) -> std::io::Result<()> {
-    remove(to)?;
-    let mut file = create(to, false)?;
+    let mut file = anew(to, || create(to, false))?;
     std::io::Write::write_all(&mut file, content)?;
     filetime::set_file_handle_times(file.file(), None, Some(time))
 }
@@ -95,8 +113,7 @@ pub fn remove(path: &Utf8Path) -> std::io::Result<()> {
 /// # Errors
 /// When neither works.
 pub fn link_or_copy(from: &Utf8Path, to: &Utf8Path, executable: bool) -> std::io::Result<()> {
-    remove(to)?;
-    match fs::hard_link(from, to) {
+    match link(from, to) {
         Ok(()) => Ok(()),
         Err(_) => copy(from, to, executable),
     }
@@ -127,13 +144,14 @@ fn copy(from: &Utf8Path, to: &Utf8Path, executable: bool) -> std::io::Result<()>
     // std copies between files inside the kernel, sharing blocks where the
     // file system can.
     let mut source = std::fs::File::open(from)?;
-    let mut file = create(to, executable)?.into_parts().0;
+    let mut file = anew(to, || create(to, executable))?.into_parts().0;
     std::io::copy(&mut source, &mut file).map(drop)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn copy(from: &Utf8Path, to: &Utf8Path, executable: bool) -> std::io::Result<()> {
     // Clones blocks on APFS and ReFS.
+    remove(to)?;
     fs::copy(from, to)?;
     #[cfg(unix)]
     {

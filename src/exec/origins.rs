@@ -75,6 +75,9 @@ impl Capture<'_> {
                 continue;
             }
             from.add(self.input(unit, path, InputKind::File, gathered.started)?);
+            if let Some(twin) = module_twin(path).filter(|twin| !twin.exists()) {
+                from.add(self.input(unit, &twin, InputKind::Absent, gathered.started)?);
+            }
         }
         from.add_env(&cargo.env);
         let absolute_inside = |(base, path): &(depinfo::Base, String)| {
@@ -192,7 +195,7 @@ impl Capture<'_> {
         };
         match kind {
             InputKind::File if changed(path)? => return Err(late(path)),
-            InputKind::File => {}
+            InputKind::File | InputKind::Absent => {}
             InputKind::Tree | InputKind::Package => {
                 for entry in walkdir::WalkDir::new(path) {
                     let entry = entry.map_err(std::io::Error::from)?;
@@ -219,6 +222,15 @@ impl Capture<'_> {
             .map(|script| Utf8Path::new(&script.out_dir))
             .collect()
     }
+}
+
+/// The other file that the same `mod` could mean: `a.rs` for `a/mod.rs` and the
+/// reverse. rustc refuses to choose if both are there (E0761).
+fn module_twin(path: &Utf8Path) -> Option<Utf8PathBuf> {
+    if path.file_name() == Some("mod.rs") {
+        return Some(path.parent()?.with_extension("rs"));
+    }
+    (path.extension() == Some("rs")).then(|| path.with_extension("").join("mod.rs"))
 }
 
 /// Whether a build script printed a path of this build where it can become

@@ -151,8 +151,11 @@ const FILES: &[&str] = &[
 
 /// Calls by which code learns about more than that.
 const ANYTHING: &[&str] = &[
-    "std::process",
+    "std::process::Command",
+    "std::process;",
+    "std::process::{",
     "process::Command",
+    "process::id",
     "std::net",
     "TcpStream",
     "SystemTime",

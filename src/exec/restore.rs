@@ -263,7 +263,6 @@ fn put(
             let from = blobs.aged(&file.blob)?;
             return Ok(tree::place(&from, to, Way::Link, time, file.executable)?);
         }
-        tree::remove(to)?;
         if is_as_executable(store, file) && blobs.lend(&file.blob, to, time)? {
             return Ok(());
         }
@@ -275,15 +274,20 @@ fn put(
 /// Whether a file may share its inode with the store: only if whatever makes it
 /// anew replaces it. rustc renames an rlib into place; an executable that is
 /// uplifted is removed by cargo before it is linked again (cargo: `rustc`,
-/// rust-lang/cargo#8348). The rmeta of an incremental unit shares an inode with
+/// rust-lang/cargo#8348); a macro of the registry is not made anew in place. The rmeta of an incremental unit shares an inode with
 /// rustc's own incremental directory and stays out of this.
 pub fn may_share(unit: &PlanUnit, role: Role, path: &str) -> bool {
     let kind = unit.graph.target.kind.first().map(String::as_str);
     match role {
         Role::Library => unit.linkable || path.ends_with(".rlib"),
-        Role::Output => {
-            unit.graph.mode == "build" && matches!(kind, Some("bin" | "custom-build" | "example"))
-        }
+        Role::Output if unit.graph.mode == "build" => match kind {
+            Some("bin" | "custom-build" | "example") => true,
+            // A linker that writes into what is there (mold) would reach the
+            // store; a package from the registry is not linked again there.
+            Some("proc-macro") => unit.external,
+            _ => false,
+        },
+        Role::Output => false,
         Role::Text | Role::Record | Role::DepInfo | Role::Fingerprint => false,
     }
 }

@@ -182,6 +182,7 @@ fn newest(path: &Utf8Path, kind: InputKind) -> i64 {
     let of = |path: &Utf8Path| Stamp::of(path).map_or(i64::MAX, |stamp| stamp.modified);
     match kind {
         InputKind::File => of(path),
+        InputKind::Absent => i64::MIN,
         InputKind::Tree | InputKind::Package => walkdir::WalkDir::new(path)
             .into_iter()
             .filter_map(|entry| Utf8Path::from_path(entry.ok()?.path()).map(of))
@@ -204,6 +205,8 @@ pub fn input_digest(
     match kind {
         InputKind::File => memo.file(path),
         InputKind::Tree => memo.tree(path, false, &[]),
+        InputKind::Absent if path.exists() => Err(std::io::ErrorKind::AlreadyExists.into()),
+        InputKind::Absent => Ok(Digest::of(b"absent")),
         InputKind::Package => {
             let git = unit.package_dir.join(".git");
             let skip = [dirs.build.as_path(), dirs.target.as_path(), git.as_path()];
