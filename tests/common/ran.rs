@@ -1,7 +1,13 @@
 //! What a finished command says.
 
 use std::fmt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+/// How long a command may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The figures of zbuild's last line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,15 +55,42 @@ impl Ran {
     #[track_caller]
     pub fn of(mut command: Command) -> Ran {
         let called = called(&command);
-        let output = command
-            .stdin(Stdio::null())
-            .output()
-            .unwrap_or_else(|error| panic!("{called}: {error}"));
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn();
+        Ran::finish(called, child.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Waits for a child with piped output, but not for ever: whoever waits
+    /// for a lock that is never let go fails its test.
+    #[track_caller]
+    pub fn finish(called: String, mut child: Child) -> Ran {
+        let stdout = read(child.stdout.take().unwrap());
+        let stderr = read(child.stderr.take().unwrap());
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() > deadline => {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    let stderr = stderr.recv_timeout(Duration::from_secs(1));
+                    panic!("does not end: {called}\n{}", stderr.unwrap_or_default());
+                }
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        // Open longer than the process, they were inherited by another one.
+        let text = |stream: Receiver<String>| {
+            let text = stream.recv_timeout(PATIENCE);
+            text.unwrap_or_else(|_| panic!("left a child behind: {called}"))
+        };
+        let (stdout, stderr) = (text(stdout), text(stderr));
         Ran {
             called,
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            status,
+            stdout,
+            stderr,
         }
     }
 
@@ -178,8 +211,20 @@ impl Ran {
     }
 }
 
+/// Reads a stream to its end in a thread of its own.
+fn read(mut stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        // Nobody listens any more once a test has failed.
+        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receive
+}
+
 /// The command as one would type it.
-fn called(command: &Command) -> String {
+pub fn called(command: &Command) -> String {
     let variables = command.get_envs().filter_map(|(name, value)| {
         let shown = name != "PATH";
         Some(format!(
