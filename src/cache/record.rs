@@ -99,6 +99,8 @@ pub struct StoredFile {
 pub struct Packed {
     /// Files below the build directory, in the order of their roles.
     pub files: Vec<PackedFile>,
+    /// Directories of a build script's `OUT_DIR`: some may be empty.
+    pub directories: Vec<String>,
     /// cargo's message about a build script's run, as JSON with rooted paths.
     pub script: Option<Vec<u8>>,
     /// The files that cargo puts beside the others in the target directory;

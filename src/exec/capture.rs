@@ -196,6 +196,25 @@ impl Capture<'_> {
         }
     }
 
+    /// The directories in a build script's `OUT_DIR`, below the build directory.
+    fn directories(&self, at: usize) -> Vec<String> {
+        let build = &self.plan.dirs.build;
+        let Some(script) = &self.built.scripts[at] else {
+            return Vec::new();
+        };
+        let entries = walkdir::WalkDir::new(&script.out_dir).sort_by_file_name();
+        entries
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.file_type().is_dir())
+            .filter_map(|entry| {
+                let path = Utf8Path::from_path(entry.path())?;
+                let path = path.strip_prefix(build).ok()?;
+                Some(path.as_str().replace('\\', "/"))
+            })
+            .collect()
+    }
+
     fn gather(
         &self,
         at: usize,
@@ -332,6 +351,7 @@ impl Capture<'_> {
         let output = output_digest(unit, &gathered, &from.passed_on);
         let pack = Packed {
             files: gathered.packed,
+            directories: self.directories(at),
             script,
             uplifted,
         };

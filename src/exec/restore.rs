@@ -205,6 +205,9 @@ fn one(
         }
     }
     clear_out_dir(dirs, &pack, unit)?;
+    for dir in &pack.directories {
+        fs::create_dir_all(inside(build, dir)?)?;
+    }
 
     let mut seen = Vec::with_capacity(variant.files.len() + pack.files.len());
     let mut placed: Vec<(&StoredFile, camino::Utf8PathBuf)> = Vec::new();

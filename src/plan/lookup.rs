@@ -47,7 +47,44 @@ enum Standing {
 }
 
 /// Decides for all units.
+///
+/// A build script may write outside of its `OUT_DIR`, into the sources, which
+/// nobody records. It shows when a unit misses an input that is not there: then
+/// the build scripts of its package are not restored but run.
 pub fn decide(plan: &Plan, state: Option<&State>, memo: &Memo, store: &Store) -> Vec<Decision> {
+    let mut to_run = vec![false; plan.units.len()];
+    loop {
+        let decisions = decide_but(&to_run, plan, state, memo, store);
+        let mut more = false;
+        for (unit, decision) in plan.units.iter().zip(&decisions) {
+            let Verdict::Miss(MissReason::Input(path)) = &decision.verdict else {
+                continue;
+            };
+            if plan.dirs.workspace.join(path).exists() {
+                continue;
+            }
+            for &dep in &unit.deps {
+                let restored = decisions[dep].verdict == Verdict::Hit;
+                if plan.units[dep].is_run() && restored && !to_run[dep] {
+                    to_run[dep] = true;
+                    more = true;
+                }
+            }
+        }
+        if !more {
+            return decisions;
+        }
+    }
+}
+
+/// Decides, but restores none of the units in `to_run`.
+fn decide_but(
+    to_run: &[bool],
+    plan: &Plan,
+    state: Option<&State>,
+    memo: &Memo,
+    store: &Store,
+) -> Vec<Decision> {
     let known = |at: usize| state.and_then(|state| state.units.get(at)?.as_ref());
     let standings: Vec<Standing> = plan
         .units
@@ -84,6 +121,11 @@ pub fn decide(plan: &Plan, state: Option<&State>, memo: &Memo, store: &Store) ->
                 continue;
             }
         };
+        if to_run[at] {
+            let why = "may have written a source file that is missing";
+            decisions.push(miss(MissReason::Uncacheable(why.into())));
+            continue;
+        }
         let mut deps = Vec::with_capacity(unit.deps.len());
         let mut missing = None;
         for &dep in &unit.deps {
