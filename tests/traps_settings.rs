@@ -45,7 +45,20 @@ fn variables_of_config_toml_change(layout: Layout) {
         |checkout: &mut Checkout| checkout.replace(".cargo/config.toml", "\"one\"", "\"two\"");
     let back =
         |checkout: &mut Checkout| checkout.replace(".cargo/config.toml", "\"two\"", "\"one\"");
-    there_and_back(&mut checkout, there, back);
+    // A build script may read such a variable without telling cargo, so what
+    // cargo then calls fresh is not taken for a build with the new value: the
+    // first clean build after the change runs it anew, the second one does not.
+    for change in [&there as &dyn Fn(&mut Checkout), &back] {
+        change(&mut checkout);
+        checkout.build();
+        checkout.is_right();
+        checkout.remove_target();
+        checkout.build();
+        checkout.is_right();
+        checkout.remove_target();
+        checkout.build_compiles_nothing();
+        checkout.is_right();
+    }
     // A variable of the environment wins over those.
     checkout.set_env("ZB_CONF", "three");
     checkout.build();
@@ -191,9 +204,9 @@ fn another_package_takes_the_name_of_a_renamed_one(layout: Layout) {
     checkout.replace("baz/Cargo.toml", "\"bar\"", "\"baz\"");
     checkout.replace("baz/src/lib.rs", "\"bar\"", "\"baz\"");
     let bar = "foo = { package = \"bar\", path = \"../bar\" }";
-    let baz = "foo = { package = \"baz\", path = \"../baz\" }";
-    let there = |checkout: &mut Checkout| checkout.replace("app/Cargo.toml", bar, baz);
-    let back = |checkout: &mut Checkout| checkout.replace("app/Cargo.toml", baz, bar);
+    let other = "foo = { package = \"baz\", path = \"../baz\" }";
+    let there = |checkout: &mut Checkout| checkout.replace("app/Cargo.toml", bar, other);
+    let back = |checkout: &mut Checkout| checkout.replace("app/Cargo.toml", other, bar);
     there_and_back(&mut checkout, there, back).assert_crates(&["baz", "app"]);
 }
 

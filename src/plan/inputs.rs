@@ -188,7 +188,7 @@ impl Memo {
             let name = path.strip_prefix(top).unwrap_or(path);
             let name = name.as_str().replace('\\', "/");
             let meta = fs::metadata(path)?;
-            if with_times && (meta.is_file() || name.is_empty()) {
+            if with_times && meta.is_file() {
                 let modified = meta.modified().map_or(0, nanos);
                 hasher.part("time", &modified.to_le_bytes());
             }

@@ -228,7 +228,7 @@ impl Checkout {
     /// without trouble, and nothing that was restored may have been built.
     #[track_caller]
     pub fn build(&self) -> Ran {
-        self.zbuild(&self.verbosely()).healthy()
+        self.zbuild(&self.with_verbose()).healthy()
     }
 
     /// The same, and nothing may be compiled.
@@ -337,7 +337,8 @@ impl Checkout {
         all
     }
 
-    fn verbosely(&self) -> Vec<&str> {
+    /// The checkout's arguments with `-v`.
+    pub fn with_verbose(&self) -> Vec<&str> {
         let mut args = self.for_cargo();
         if !self.has_verb() {
             args.remove(0);
