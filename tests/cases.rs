@@ -1,0 +1,158 @@
+//! Every small workspace from beginning to end: cold, from the cache, and in a
+//! second checkout, with cargo as the referee and as the oracle.
+#![allow(clippy::unwrap_used)] // a test may panic
+
+#[macro_use]
+mod common;
+
+use common::{Checkout, Layout};
+
+/// One workspace, what is built of it, and how its program is found.
+struct Case {
+    workspace: &'static str,
+    args: &'static [&'static str],
+    program: &'static str,
+    /// Units that a clean build in the same place compiles again: those that a
+    /// macro may have given inputs that nobody records, and what rests on them.
+    again: usize,
+}
+
+impl Case {
+    fn new(workspace: &'static str) -> Case {
+        Case {
+            workspace,
+            args: &[],
+            program: "debug/app",
+            again: 0,
+        }
+    }
+
+    /// Builds it cold, after `rm -rf target`, and in a second checkout. The
+    /// oracle works in the same place each time: some programs print it.
+    #[track_caller]
+    fn holds(&self, layout: Layout) {
+        let checkout = Checkout::of(self.workspace, layout)
+            .args(self.args)
+            .program(self.program);
+        let cold = checkout.build();
+        let summary = cold.summary();
+        assert_eq!(summary.compiled, summary.units, "{cold}");
+        checkout.referee();
+        let printed = checkout.run();
+        assert_eq!(printed, checkout.oracle_in_place());
+
+        checkout.build_compiles_nothing();
+        checkout.remove_target();
+        let warm = checkout.build();
+        assert_eq!(warm.summary().compiled, self.again, "{warm}");
+        checkout.referee();
+        assert_eq!(checkout.run(), printed);
+
+        let second = checkout.second("second");
+        second.build();
+        second.referee();
+        assert_eq!(second.run(), second.oracle_in_place());
+        second.build_compiles_nothing();
+        checkout.referee();
+    }
+}
+
+fn a_chain_of_members(layout: Layout) {
+    Case::new("members").holds(layout);
+}
+
+fn a_chain_of_members_in_release(layout: Layout) {
+    Case {
+        args: &["--release"],
+        program: "release/app",
+        ..Case::new("members")
+    }
+    .holds(layout);
+}
+
+fn one_package_of_several(layout: Layout) {
+    Case {
+        args: &["-p", "app"],
+        ..Case::new("members")
+    }
+    .holds(layout);
+}
+
+fn a_proc_macro_of_its_own(layout: Layout) {
+    Case::new("proc-macro").holds(layout);
+}
+
+fn build_scripts_of_every_kind(layout: Layout) {
+    Case::new("build-scripts").holds(layout);
+}
+
+fn libraries_of_every_crate_type(layout: Layout) {
+    Case {
+        program: "debug/first",
+        ..Case::new("crate-types")
+    }
+    .holds(layout);
+}
+
+fn names_that_differ_from_each_other(layout: Layout) {
+    Case::new("names").holds(layout);
+}
+
+fn features_that_are_asked_for(layout: Layout) {
+    Case {
+        args: &["--features", "extra"],
+        ..Case::new("names")
+    }
+    .holds(layout);
+}
+
+fn every_kind_of_target(layout: Layout) {
+    Case {
+        args: &["--all-targets"],
+        program: "debug/examples/hello",
+        ..Case::new("targets")
+    }
+    .holds(layout);
+}
+
+fn crates_that_keep_paths(layout: Layout) {
+    // `baked` and `listed` use macros that read files; `app` rests on them.
+    Case {
+        again: 3,
+        ..Case::new("paths")
+    }
+    .holds(layout);
+}
+
+fn crates_with_warnings(layout: Layout) {
+    Case::new("warnings").holds(layout);
+}
+
+fn vendored_sources(layout: Layout) {
+    Case::new("vendored").holds(layout);
+}
+
+fn a_profile_of_its_own(layout: Layout) {
+    Case {
+        args: &["--profile", "fast"],
+        program: "fast/app",
+        ..Case::new("profiles")
+    }
+    .holds(layout);
+}
+
+in_both_layouts!(
+    a_chain_of_members,
+    a_chain_of_members_in_release,
+    one_package_of_several,
+    a_proc_macro_of_its_own,
+    build_scripts_of_every_kind,
+    libraries_of_every_crate_type,
+    names_that_differ_from_each_other,
+    features_that_are_asked_for,
+    every_kind_of_target,
+    crates_that_keep_paths,
+    crates_with_warnings,
+    vendored_sources,
+    a_profile_of_its_own,
+);
