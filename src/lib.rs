@@ -23,7 +23,7 @@
 //!
 //! | room | what it is for |
 //! | --- | --- |
-//! | [`unit`], [`event`] | the words that all others speak |
+//! | [`mod@unit`], [`event`] | the words that all others speak |
 //! | [`cargo`] | all knowledge of cargo |
 //! | [`cache`] | all knowledge of the store |
 //! | [`plan`] | decides, and writes nothing |
