@@ -73,6 +73,13 @@ const TAKES_VALUE: &[&str] = &[
     "--out-dir",
 ];
 
+const JSON_FORMATS: &[&str] = &[
+    "json",
+    "json-diagnostic-short",
+    "json-diagnostic-rendered-ansi",
+    "json-render-diagnostics",
+];
+
 const STEP_ASIDE: &[&str] = &[
     "-h",
     "--help",
@@ -104,11 +111,31 @@ impl Invocation {
             }
             if value.is_none() && TAKES_VALUE.contains(&name) {
                 value = rest.next().map(String::as_str);
+                if value.is_none() {
+                    // cargo says what is missing.
+                    inv.passthrough = Some(name.to_owned());
+                }
             }
             inv.note(name, value);
         }
         inv.args = args;
+        if let Some(strange) = inv.strange_value() {
+            inv.passthrough = Some(strange);
+        }
         inv
+    }
+
+    /// A value that cargo will refuse, or that only a newer cargo knows, of an
+    /// option that a remembered plan does not depend on.
+    fn strange_value(&self) -> Option<String> {
+        let human = |format: &String| format == "human" || format == "short";
+        let mixed = self.message_format.len() > 1 && self.message_format.iter().any(human);
+        let format = |format: &&String| !human(format) && !JSON_FORMATS.contains(&format.as_str());
+        let colours = ["auto", "always", "never"];
+        let colour = |colour: &&String| !colours.contains(&colour.as_str());
+        let strange = self.message_format.iter().find(format);
+        let strange = strange.or(self.color.as_ref().filter(colour)).cloned();
+        strange.or(mixed.then(|| self.message_format.join(",")))
     }
 
     fn note(&mut self, name: &str, value: Option<&str>) {
@@ -302,5 +329,13 @@ mod tests {
     fn steps_aside() {
         assert!(parse("--help").passthrough.is_some());
         assert!(parse("-p a").passthrough.is_none());
+        assert!(parse("--message-format none-such").passthrough.is_some());
+        assert!(parse("--message-format human,json").passthrough.is_some());
+        assert!(
+            parse("--message-format json,json-diagnostic-short")
+                .passthrough
+                .is_none()
+        );
+        assert!(parse("--color=blue").passthrough.is_some());
     }
 }

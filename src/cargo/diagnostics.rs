@@ -159,9 +159,27 @@ fn json_line(line: &str, ansi: bool) -> Option<String> {
         if let (true, Some(text)) = (key == "rendered", value.as_str()) {
             value = anstream::adapter::strip_str(text).to_string().into();
         }
-        object.insert(key, value);
+        // Inside of these, cargo keeps every object sorted.
+        object.insert(key, in_order(value));
     }
     Some(serde_json::Value::Object(object).to_string())
+}
+
+/// A value with the keys of all objects sorted.
+fn in_order(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Array(items) => items.into_iter().map(in_order).collect(),
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.into_iter().collect();
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let fields = fields
+                .into_iter()
+                .map(|(key, value)| (key, in_order(value)));
+            Value::Object(fields.collect())
+        }
+        other => other,
+    }
 }
 
 fn summary(named: &Named, total: u32, duplicates: u32, fixable: u32) -> String {

@@ -202,13 +202,6 @@ impl Ran {
         let lines = self.stderr.lines().filter(foreign);
         lines.map(without_time).collect()
     }
-
-    /// The lines of stdout in sorted order.
-    pub fn sorted_stdout(&self) -> Vec<&str> {
-        let mut lines: Vec<&str> = self.stdout.lines().collect();
-        lines.sort_unstable();
-        lines
-    }
 }
 
 /// Reads a stream to its end in a thread of its own.
