@@ -7,11 +7,13 @@ mod common;
 
 use common::{Checkout, Layout};
 
-/// One workspace, what is built of it, and how its program is found.
+/// One workspace, what is built of it, and the programs that come of it.
 struct Case {
     workspace: &'static str,
+    /// Where cargo is started, below the copied folder.
+    dir: &'static str,
     args: &'static [&'static str],
-    program: &'static str,
+    programs: &'static [&'static str],
     /// Units that a clean build in the same place compiles again: those that a
     /// macro may have given inputs that nobody records, and what rests on them.
     again: usize,
@@ -21,8 +23,9 @@ impl Case {
     fn new(workspace: &'static str) -> Case {
         Case {
             workspace,
+            dir: "",
             args: &[],
-            program: "debug/app",
+            programs: &["debug/app"],
             again: 0,
         }
     }
@@ -31,29 +34,35 @@ impl Case {
     /// oracle works in the same place each time: some programs print it.
     #[track_caller]
     fn holds(&self, layout: Layout) {
-        let checkout = Checkout::of(self.workspace, layout)
-            .args(self.args)
-            .program(self.program);
+        let mut checkout = Checkout::of(self.workspace, layout).args(self.args);
+        checkout.dir = checkout.path(self.dir);
+        // The first one is a clean build of cargo's.
         let cold = checkout.build();
         let summary = cold.summary();
         assert_eq!(summary.compiled, summary.units, "{cold}");
         checkout.referee();
-        let printed = checkout.run();
-        assert_eq!(printed, checkout.oracle_in_place());
+        let printed = self.run(&checkout);
 
         checkout.build_compiles_nothing();
         checkout.remove_target();
         let warm = checkout.build();
         assert_eq!(warm.summary().compiled, self.again, "{warm}");
         checkout.referee();
-        assert_eq!(checkout.run(), printed);
+        assert_eq!(self.run(&checkout), printed);
 
         let second = checkout.second("second");
         second.build();
         second.referee();
-        assert_eq!(second.run(), second.oracle_in_place());
+        let printed = self.run(&second);
+        assert_eq!(printed, second.in_a_clean_target(|| self.run(&second)));
         second.build_compiles_nothing();
         checkout.referee();
+    }
+
+    /// What all programs print.
+    fn run(&self, checkout: &Checkout) -> Vec<String> {
+        let run = |program: &&str| checkout.run_program(program);
+        self.programs.iter().map(run).collect()
     }
 }
 
@@ -64,7 +73,7 @@ fn a_chain_of_members(layout: Layout) {
 fn a_chain_of_members_in_release(layout: Layout) {
     Case {
         args: &["--release"],
-        program: "release/app",
+        programs: &["release/app"],
         ..Case::new("members")
     }
     .holds(layout);
@@ -88,7 +97,12 @@ fn build_scripts_of_every_kind(layout: Layout) {
 
 fn libraries_of_every_crate_type(layout: Layout) {
     Case {
-        program: "debug/first",
+        programs: &[
+            "debug/first",
+            "debug/second",
+            "debug/renamed-bin",
+            "debug/dyn-user",
+        ],
         ..Case::new("crate-types")
     }
     .holds(layout);
@@ -109,8 +123,42 @@ fn features_that_are_asked_for(layout: Layout) {
 fn every_kind_of_target(layout: Layout) {
     Case {
         args: &["--all-targets"],
-        program: "debug/examples/hello",
+        programs: &["debug/targets-cli", "debug/examples/hello"],
         ..Case::new("targets")
+    }
+    .holds(layout);
+}
+
+/// The test names the bin that it starts by its absolute path.
+fn tests_of_a_second_checkout_start_its_own_programs(layout: Layout) {
+    let first = Checkout::of("targets", layout).args(&["--all-targets"]);
+    first.build();
+    let second = first.second("second/targets");
+    second.build();
+    second.referee();
+    std::fs::remove_dir_all(&first.copy).unwrap();
+    let ran = second.cargo(&["test", "-v"]).successful();
+    assert!(!ran.stderr.contains("Compiling"), "{ran}");
+    assert!(
+        ran.stdout
+            .contains("the_bin_prints_the_constant_of_the_lib ... ok"),
+        "{ran}"
+    );
+    let ran = second
+        .cargo(&["bench", "-v", "--bench", "b", "--profile", "dev"])
+        .successful();
+    assert!(!ran.stderr.contains("Compiling"), "{ran}");
+    assert!(
+        ran.stdout
+            .contains("target=bench\nlib.constant=1\nlib.test=false\n"),
+        "{ran}"
+    );
+}
+
+fn dependencies_beyond_the_workspace(layout: Layout) {
+    Case {
+        dir: "ws",
+        ..Case::new("outside")
     }
     .holds(layout);
 }
@@ -135,7 +183,7 @@ fn vendored_sources(layout: Layout) {
 fn a_profile_of_its_own(layout: Layout) {
     Case {
         args: &["--profile", "fast"],
-        program: "fast/app",
+        programs: &["fast/app"],
         ..Case::new("profiles")
     }
     .holds(layout);
@@ -151,6 +199,8 @@ in_both_layouts!(
     names_that_differ_from_each_other,
     features_that_are_asked_for,
     every_kind_of_target,
+    tests_of_a_second_checkout_start_its_own_programs,
+    dependencies_beyond_the_workspace,
     crates_that_keep_paths,
     crates_with_warnings,
     vendored_sources,

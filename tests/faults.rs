@@ -118,11 +118,11 @@ fn each_content_in_turn_is_damaged(layout: Layout) {
     let checkout = Checkout::of("members", layout);
     checkout.build();
     let count = files_of(&checkout, "/content-v2/").len();
-    for at in 0..count {
+    for at in (0..count).step_by(2) {
         let files = files_of(&checkout, "/content-v2/");
         let Some(file) = files.get(at) else { break };
         checkout.remove_target();
-        [GARBAGE, EMPTIED, HALVED, FLIPPED, REMOVED][at % 5](file);
+        [GARBAGE, EMPTIED, HALVED, FLIPPED, REMOVED][at / 2 % 5](file);
         builds_all_the_same(&checkout);
     }
     checkout.append("util/src/lib.rs", "// A comment.\n");

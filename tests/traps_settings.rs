@@ -246,6 +246,56 @@ fn a_patch_points_elsewhere(layout: Layout) {
     there_and_back(&mut checkout, there, back);
 }
 
+/// Its sources are in cargo's home, so this needs one of its own.
+fn a_git_dependency_moves_on(layout: Layout) {
+    let mut checkout = Checkout::with_files(
+        layout,
+        &[
+            (
+                "src/main.rs",
+                "fn main() { println!(\"{}\", dep::CONSTANT) }\n",
+            ),
+            (
+                "../repo/Cargo.toml",
+                "[package]\nname = \"dep\"\nversion = \"0.1.0\"\n",
+            ),
+            ("../repo/src/lib.rs", "pub const CONSTANT: u32 = 1;\n"),
+        ],
+    );
+    let repo = checkout.path("../repo").canonicalize().unwrap();
+    let git = |args: &[&str]| {
+        let mut command = checkout.command("git");
+        command
+            .arg("-C")
+            .arg(&repo)
+            .args(["-c", "user.name=t", "-c", "user.email=t@t"]);
+        command.args(args);
+        common::Ran::of(command).successful()
+    };
+    git(&["init", "-q", "-b", "main"]);
+    let commit = || {
+        git(&["add", "."]);
+        git(&["commit", "-q", "-m", "."]);
+        git(&["rev-parse", "HEAD"]).stdout.trim().to_owned()
+    };
+    let one = commit();
+    checkout.replace("../repo/src/lib.rs", "= 1", "= 2");
+    let two = commit();
+    let manifest = |rev: &str| {
+        format!(
+            "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n\
+             [dependencies]\ndep = {{ git = \"file://{}\", rev = \"{rev}\" }}\n",
+            repo.display()
+        )
+    };
+    let (one, two) = (manifest(&one), manifest(&two));
+    checkout.write("Cargo.toml", &one);
+    checkout.set_env("CARGO_HOME", checkout.base().join("cargo-home"));
+    let there = |checkout: &mut Checkout| checkout.write("Cargo.toml", &two);
+    let back = |checkout: &mut Checkout| checkout.write("Cargo.toml", &one);
+    there_and_back(&mut checkout, there, back).assert_crates(&["dep", "app"]);
+}
+
 fn a_path_dependency_outside_of_the_workspace_is_edited(layout: Layout) {
     let mut checkout = Checkout::of("outside", layout);
     checkout.dir = checkout.path("ws");
@@ -277,7 +327,7 @@ fn a_vendored_source_is_edited(layout: Layout) {
 
 fn the_host_as_a_target_is_another_directory(layout: Layout) {
     let host = common::host();
-    let checkout = Checkout::of("build-scripts", layout);
+    let checkout = Checkout::of("profiles", layout);
     checkout.build();
     let mut cross = checkout.second("cross/ws");
     cross.set_args(&["--target", &host]);
@@ -302,7 +352,7 @@ fn the_toolchain_is_switched(layout: Layout) {
         eprintln!("skipped: it takes rustup's stable and nightly");
         return;
     }
-    let mut checkout = Checkout::of("build-scripts", layout);
+    let mut checkout = Checkout::of("members", layout);
     checkout.write(
         "app/build.rs",
         "fn main() {\n    let rustc = std::process::Command::new(std::env::var(\"RUSTC\").unwrap())\n        \
@@ -388,6 +438,7 @@ in_both_layouts!(
     another_package_takes_the_name_of_a_renamed_one,
     a_patched_package_is_edited,
     a_patch_points_elsewhere,
+    a_git_dependency_moves_on,
     a_path_dependency_outside_of_the_workspace_is_edited,
     a_vendored_source_is_edited,
     the_host_as_a_target_is_another_directory,

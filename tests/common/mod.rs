@@ -267,15 +267,20 @@ impl Checkout {
     /// What the program prints.
     #[track_caller]
     pub fn run(&self) -> String {
-        self.run_in(&self.target())
+        self.run_program(&self.program)
+    }
+
+    /// What a program below the target directory prints.
+    #[track_caller]
+    pub fn run_program(&self, program: &str) -> String {
+        self.run_in(&self.target(), program)
     }
 
     #[track_caller]
-    fn run_in(&self, target: &Path) -> String {
-        let program = format!("{}{}", self.program, std::env::consts::EXE_SUFFIX);
-        Ran::of(self.command(target.join(program)))
-            .successful()
-            .stdout
+    fn run_in(&self, target: &Path, program: &str) -> String {
+        let program = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+        let ran = Ran::of(self.command(target.join(program)));
+        ran.successful().stdout
     }
 
     /// What the program prints when plain cargo builds it in an empty target
@@ -290,7 +295,7 @@ impl Checkout {
         command.env("CARGO_TARGET_DIR", &elsewhere);
         command.env("CARGO_BUILD_BUILD_DIR", &elsewhere);
         Ran::of(command).successful();
-        let printed = self.run_in(&elsewhere);
+        let printed = self.run_in(&elsewhere, &self.program);
         std::fs::remove_dir_all(elsewhere).unwrap();
         printed
     }
@@ -299,13 +304,20 @@ impl Checkout {
     /// directory at the very same place: for programs that print that place.
     #[track_caller]
     pub fn oracle_in_place(&self) -> String {
+        self.in_a_clean_target(|| self.run())
+    }
+
+    /// Does something in a target directory that plain cargo made at the very
+    /// same place, and puts the present one back.
+    #[track_caller]
+    pub fn in_a_clean_target<T>(&self, look: impl Fn() -> T) -> T {
         let (target, aside) = (self.target(), self.base().join("aside"));
         std::fs::rename(&target, &aside).unwrap();
         self.cargo_build();
-        let printed = self.run();
+        let seen = look();
         std::fs::remove_dir_all(&target).unwrap();
         std::fs::rename(&aside, &target).unwrap();
-        printed
+        seen
     }
 
     /// Checks what stands in the target directory: cargo finds it fresh, and
@@ -361,8 +373,10 @@ pub fn there_and_back(
     there: impl Fn(&mut Checkout),
     back: impl Fn(&mut Checkout),
 ) -> Ran {
+    // The first one is a clean build of cargo's.
     checkout.build();
-    let before = checkout.is_right();
+    checkout.referee();
+    let before = checkout.run();
 
     there(checkout);
     let changed = checkout.build();
