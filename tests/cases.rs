@@ -79,14 +79,6 @@ fn a_chain_of_members_in_release(layout: Layout) {
     .holds(layout);
 }
 
-fn one_package_of_several(layout: Layout) {
-    Case {
-        args: &["-p", "app"],
-        ..Case::new("members")
-    }
-    .holds(layout);
-}
-
 fn a_proc_macro_of_its_own(layout: Layout) {
     Case::new("proc-macro").holds(layout);
 }
@@ -192,7 +184,6 @@ fn a_profile_of_its_own(layout: Layout) {
 in_both_layouts!(
     a_chain_of_members,
     a_chain_of_members_in_release,
-    one_package_of_several,
     a_proc_macro_of_its_own,
     build_scripts_of_every_kind,
     libraries_of_every_crate_type,

@@ -22,7 +22,7 @@ const SOURCES: &[&str] = &[
 const CONE: &[&str] = &["leaf", "mid", "app"];
 
 fn a_cold_build_compiles_everything_and_cargo_agrees(layout: Layout) {
-    let checkout = Checkout::of("members", layout);
+    let checkout = Checkout::of("members", layout).forget_everything();
     let ran = checkout.build();
     let summary = ran.summary();
     assert_eq!(
@@ -268,7 +268,7 @@ fn another_workspace_shares_a_registry_crate(layout: Layout) {
 }
 
 fn after_cargo_build_zbuild_only_captures(layout: Layout) {
-    let checkout = Checkout::of("members", layout);
+    let checkout = Checkout::of("members", layout).forget_everything();
     checkout
         .cargo_build()
         .assert_crates(&["itoa", "leaf", "mid", "util", "app"]);
@@ -364,7 +364,7 @@ fn another_argument_set_leaves_alone_what_is_in_place(layout: Layout) {
 /// if something has to be compiled.
 #[cfg(unix)]
 fn a_warm_build_starts_neither_cargo_nor_rustc(layout: Layout) {
-    let mut checkout = Checkout::of("members", layout);
+    let mut checkout = Checkout::of("members", layout).forget_everything();
     let log = checkout.base().join("started.log");
     for tool in ["cargo", "rustc"] {
         let script = checkout.base().join("tools").join(tool);

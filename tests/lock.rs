@@ -86,7 +86,8 @@ fn the_sources_change_while_it_waits(layout: Layout) {
 }
 
 fn several_builds_share_one_target_directory(layout: Layout) {
-    let checkout = Checkout::of("build-scripts", layout);
+    let mut checkout = Checkout::of("outside", layout);
+    checkout.dir = checkout.path("ws");
     thread::scope(|scope| {
         let builds: Vec<_> = (0..4)
             .map(|_| scope.spawn(|| checkout.zbuild(&[])))

@@ -109,9 +109,19 @@ fn every_lock_is_waited_for(layout: Layout) {
     }
 }
 
-in_both_layouts!(
-    two_states_of_members,
-    build_scripts_come_and_go,
-    messages_are_cargos_own,
-    every_lock_is_waited_for,
-);
+in_both_layouts!(two_states_of_members);
+
+#[test]
+fn build_scripts_come_and_go_in_the_new_layout() {
+    build_scripts_come_and_go(Layout::PerUnit);
+}
+
+#[test]
+fn messages_are_cargos_own_in_the_new_layout() {
+    messages_are_cargos_own(Layout::PerUnit);
+}
+
+#[test]
+fn every_lock_is_waited_for_in_the_new_layout() {
+    every_lock_is_waited_for(Layout::PerUnit);
+}

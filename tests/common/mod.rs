@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
@@ -94,8 +94,7 @@ impl Checkout {
         checkout
     }
 
-    /// A workspace made of these files. A manifest without `edition` or
-    /// version gets both, so that a test shows only what it is about.
+    /// A workspace made of these files.
     pub fn with_files(layout: Layout, files: &[(&str, &str)]) -> Checkout {
         let checkout = Checkout::empty(layout);
         for (path, text) in files {
@@ -104,7 +103,29 @@ impl Checkout {
         checkout
     }
 
+    /// An empty workspace, and a cache that has seen the toolchain before, as
+    /// on any machine in use: its digest takes longer than a small build.
     fn empty(layout: Layout) -> Checkout {
+        static SEEN: OnceLock<Checkout> = OnceLock::new();
+        let seen = SEEN.get_or_init(|| {
+            let checkout = Checkout::new(Layout::Spread);
+            checkout.write("Cargo.toml", "[package]\nname = \"seen\"\n");
+            checkout.write("src/lib.rs", "");
+            checkout.build();
+            checkout
+        });
+        let checkout = Checkout::new(layout);
+        files::copy_tree(&seen.cache, &checkout.cache);
+        checkout
+    }
+
+    /// The same with a cache that does not exist yet.
+    pub fn forget_everything(self) -> Checkout {
+        std::fs::remove_dir_all(&self.cache).unwrap();
+        self
+    }
+
+    fn new(layout: Layout) -> Checkout {
         let mut builder = tempfile::Builder::new();
         builder.prefix("zb-");
         // For looking at what a failed test left behind.

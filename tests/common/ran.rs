@@ -195,10 +195,8 @@ impl Ran {
     /// stderr without zbuild's own lines, the time in cargo's last line, and
     /// what other cargos in parallel bring about.
     pub fn stderr_of_cargo(&self) -> Vec<String> {
-        let foreign = |line: &&str| {
-            !line.starts_with("zbuild: ")
-                && !line.contains("waiting for file lock on package cache")
-        };
+        let foreign =
+            |line: &&str| !line.starts_with("zbuild: ") && !line.contains("package cache");
         let lines = self.stderr.lines().filter(foreign);
         lines.map(without_time).collect()
     }
