@@ -5,7 +5,7 @@
 #[macro_use]
 mod common;
 
-use common::{Checkout, Layout};
+use common::{Checkout, Layout, there_and_back};
 
 /// One workspace, what is built of it, and the programs that come of it.
 struct Case {
@@ -155,6 +155,156 @@ fn dependencies_beyond_the_workspace(layout: Layout) {
     .holds(layout);
 }
 
+/// What is set apart by nothing but a variable, and how each is told from the
+/// others when it is recorded.
+fn profiles_of_every_kind(layout: Layout) {
+    let settings = [
+        ("CARGO_PROFILE_DEV_PANIC", "abort"),
+        ("CARGO_PROFILE_DEV_DEBUG", "0"),
+        ("CARGO_PROFILE_DEV_LTO", "thin"),
+        ("CARGO_PROFILE_DEV_INCREMENTAL", "false"),
+        ("CARGO_PROFILE_DEV_CODEGEN_UNITS", "1"),
+        ("CARGO_PROFILE_DEV_BUILD_OVERRIDE_OPT_LEVEL", "1"),
+        ("CARGO_PROFILE_DEV_STRIP", "true"),
+    ];
+    let mut checkout = Checkout::of("outside", layout);
+    checkout.dir = checkout.path("ws");
+    checkout.build();
+    for (name, value) in settings {
+        checkout.set_env(name, value);
+        checkout.build();
+        checkout.referee();
+        checkout.run();
+        checkout.remove_target();
+        let ran = checkout.zbuild(&["-v"]).healthy();
+        assert_eq!(ran.compiled(), 0, "with {name}={value}: {ran}");
+        checkout.referee();
+        checkout.run();
+        // `check` after `build`: two units with one name and no dependencies.
+        checkout.set_args(&["check"]);
+        checkout.build();
+        checkout.build_compiles_nothing();
+        // What cargo calls fresh under another key is not trusted to be the
+        // same; the first clean build makes sure.
+        checkout.remove_target();
+        checkout.build();
+        checkout.remove_target();
+        let ran = checkout.zbuild(&["check", "-v"]).healthy();
+        assert_eq!(ran.compiled(), 0, "with {name}={value}: {ran}");
+        checkout.referee();
+        checkout.set_args(&[]);
+        checkout.unset_env(name);
+    }
+}
+
+/// Programs that debuggers and profilers look for beside the program.
+#[cfg(target_os = "linux")]
+fn debug_information_beside_the_program(layout: Layout) {
+    let names = |checkout: &Checkout| -> Vec<String> {
+        let all = common::files::files_below(&checkout.target());
+        let all = all
+            .iter()
+            .map(|path| path.strip_prefix(checkout.target()).unwrap());
+        let all = all.map(|path| path.to_str().unwrap().to_owned());
+        // rustc keeps some for its own next run.
+        all.filter(|path| path.ends_with(".dwp") || path.ends_with(".dwo"))
+            .filter(|path| !path.contains("/incremental/"))
+            .collect()
+    };
+    for kind in ["packed", "unpacked"] {
+        let mut checkout = Checkout::of("members", layout);
+        checkout.set_env("CARGO_PROFILE_DEV_SPLIT_DEBUGINFO", kind);
+        checkout.build();
+        let by_cargo = names(&checkout);
+        assert!(!by_cargo.is_empty(), "{kind}");
+        checkout.remove_target();
+        checkout.build_compiles_nothing();
+        assert_eq!(names(&checkout), by_cargo, "{kind}");
+        checkout.is_right();
+    }
+}
+
+const MANIFEST: &str = "[package]\nname = \"NAME\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+
+fn manifest(name: &str, rest: &str) -> String {
+    MANIFEST.replace("NAME", name) + rest
+}
+
+/// The same crate with other features for the build script and for the
+/// program, in one target directory.
+fn one_crate_for_the_script_and_for_the_program(layout: Layout) {
+    let both = "pub const FOR: &str = if cfg!(feature = \"script\") { \"script\" } else { \"program\" };\n";
+    let script = "fn main() {\n    println!(\"cargo::rerun-if-changed=build.rs\");\n    \
+                  println!(\"cargo::rustc-env=SCRIPT={}\", both::FOR);\n}\n";
+    let dependencies = "[dependencies]\nboth = { path = \"both\" }\n[build-dependencies]\n\
+                        both = { path = \"both\", features = [\"script\"] }\n\
+                        [workspace]\nresolver = \"2\"\n";
+    let mut checkout = Checkout::with_files(
+        layout,
+        &[
+            ("Cargo.toml", &manifest("app", dependencies)),
+            ("build.rs", script),
+            (
+                "src/main.rs",
+                "fn main() { println!(\"{} {}\", env!(\"SCRIPT\"), both::FOR) }\n",
+            ),
+            (
+                "both/Cargo.toml",
+                &manifest("both", "[features]\nscript = []\n"),
+            ),
+            ("both/src/lib.rs", both),
+        ],
+    );
+    let there =
+        |checkout: &mut Checkout| checkout.replace("both/src/lib.rs", "\"program\"", "\"app\"");
+    let back =
+        |checkout: &mut Checkout| checkout.replace("both/src/lib.rs", "\"app\"", "\"program\"");
+    there_and_back(&mut checkout, there, back);
+    assert_eq!(checkout.run(), "script app\n");
+}
+
+/// The tests of `app` use `helper`, which uses `app`.
+fn a_package_is_used_by_what_its_tests_use(layout: Layout) {
+    let checkout = Checkout::with_files(
+        layout,
+        &[
+            (
+                "Cargo.toml",
+                &manifest(
+                    "app",
+                    "[dev-dependencies]\nhelper = { path = \"helper\" }\n[workspace]\n",
+                ),
+            ),
+            (
+                "src/lib.rs",
+                "pub const ONE: u32 = 1;\n#[test]\nfn same() { assert_eq!(helper::ONE, 1) }\n",
+            ),
+            (
+                "tests/it.rs",
+                "#[test]\nfn same() { assert_eq!(helper::ONE, app::ONE) }\n",
+            ),
+            (
+                "helper/Cargo.toml",
+                &manifest("helper", "[dependencies]\napp = { path = \"..\" }\n"),
+            ),
+            ("helper/src/lib.rs", "pub use app::ONE;\n"),
+        ],
+    )
+    .args(&["--all-targets"]);
+    checkout.build();
+    checkout.referee();
+    checkout.remove_target();
+    checkout.build_compiles_nothing();
+    checkout.referee();
+    let ran = checkout
+        .cargo(&["test", "-v", "--all-targets"])
+        .successful();
+    assert!(!ran.stderr.contains("Compiling"), "{ran}");
+    checkout.replace("src/lib.rs", "= 1", "= 1 + 0");
+    checkout.build();
+    checkout.referee();
+}
+
 fn crates_that_keep_paths(layout: Layout) {
     // `baked` and `listed` use macros that read files; `app` rests on them.
     Case {
@@ -192,8 +342,14 @@ in_both_layouts!(
     every_kind_of_target,
     tests_of_a_second_checkout_start_its_own_programs,
     dependencies_beyond_the_workspace,
+    profiles_of_every_kind,
+    one_crate_for_the_script_and_for_the_program,
+    a_package_is_used_by_what_its_tests_use,
     crates_that_keep_paths,
     crates_with_warnings,
     vendored_sources,
     a_profile_of_its_own,
 );
+
+#[cfg(target_os = "linux")]
+in_both_layouts!(debug_information_beside_the_program);

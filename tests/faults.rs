@@ -188,6 +188,62 @@ fn killed_at_any_time_the_next_one_is_right(layout: Layout) {
     checkout.is_right();
 }
 
+/// Whoever ends it ends the cargo that it started: the target directory is
+/// free again, and nothing of the half-done build is taken for whole.
+#[cfg(unix)]
+fn terminated_it_takes_cargo_with_it(layout: Layout) {
+    let checkout = Checkout::of("proc-macro", layout);
+    let (started, go_on) = (
+        checkout.base().join("started"),
+        checkout.base().join("go-on"),
+    );
+    let head = "pub fn derive_describe(item: TokenStream) -> TokenStream {\n";
+    let waiting = format!(
+        "{head}    std::fs::write({started:?}, \"\").unwrap();\n    \
+         while !std::path::Path::new({go_on:?}).exists() {{\n        \
+         std::thread::sleep(std::time::Duration::from_millis(5));\n    }}\n"
+    );
+    checkout.replace("macros/src/lib.rs", head, &waiting);
+    for signal in ["-TERM", "-INT"] {
+        let _ = fs::remove_file(&started);
+        let mut command = checkout.zbuild_command(&["-v"]);
+        command.stdin(std::process::Stdio::null());
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        // As a terminal does: to the whole group.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn().unwrap();
+        let waiting_since = std::time::Instant::now();
+        while !started.exists() {
+            assert!(
+                waiting_since.elapsed() < Duration::from_secs(60),
+                "the macro runs"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let whom = match signal {
+            "-INT" => format!("-{}", child.id()),
+            _ => child.id().to_string(),
+        };
+        let mut kill = checkout.command("kill");
+        kill.args([signal, "--", &whom]);
+        Ran::of(kill).successful();
+        // Its rustc may stay until the macro is done.
+        std::thread::sleep(Duration::from_millis(300));
+        fs::write(&go_on, "").unwrap();
+        let ran = Ran::finish(signal.to_owned(), child);
+        assert!(!ran.status.success(), "{ran}");
+        fs::remove_file(&go_on).unwrap();
+        let lock = fs::File::open(checkout.target().join("debug/.cargo-lock")).unwrap();
+        lock.lock().unwrap();
+    }
+    fs::write(&go_on, "").unwrap();
+    checkout.build();
+    checkout.is_right();
+    checkout.build_compiles_nothing();
+}
+
 /// No file may become larger than this: to a program it is like a full disk.
 #[cfg(unix)]
 fn there_is_no_room_for_larger_files(layout: Layout) {
@@ -271,4 +327,7 @@ in_both_layouts!(
 );
 
 #[cfg(unix)]
-in_both_layouts!(there_is_no_room_for_larger_files);
+in_both_layouts!(
+    terminated_it_takes_cargo_with_it,
+    there_is_no_room_for_larger_files
+);

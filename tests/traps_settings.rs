@@ -400,6 +400,30 @@ fn a_rustc_wrapper_is_used_for_the_misses(layout: Layout) {
     checkout.is_right();
 }
 
+/// A custom build of the compiler says the same of itself as the one before.
+#[cfg(unix)]
+fn the_compiler_changes_under_the_same_version(layout: Layout) {
+    let mut checkout = Checkout::of("profiles", layout);
+    checkout.replace(".cargo/config.toml", "\"--cfg\", \"zb_flag\"", "");
+    let rustc = checkout.base().join("tools/rustc");
+    let with = |more: &str| {
+        let text = format!("#!/bin/sh\nexec rustc \"$@\"{more}\n");
+        common::files::write_script(&rustc, &text);
+    };
+    with("");
+    checkout.set_env("RUSTC", &rustc);
+    checkout.build();
+    assert!(checkout.is_right().contains("zb_flag=false\n"));
+    with(" --cfg zb_flag");
+    checkout.remove_target();
+    checkout.build();
+    assert!(checkout.is_right().contains("zb_flag=true\n"));
+    with("");
+    checkout.remove_target();
+    checkout.build();
+    assert!(checkout.is_right().contains("zb_flag=false\n"));
+}
+
 #[cfg(unix)]
 fn the_linker_changes_under_the_same_name(layout: Layout) {
     let mut checkout = Checkout::of("members", layout);
@@ -448,5 +472,6 @@ in_both_layouts!(
 #[cfg(unix)]
 in_both_layouts!(
     a_rustc_wrapper_is_used_for_the_misses,
+    the_compiler_changes_under_the_same_version,
     the_linker_changes_under_the_same_name,
 );
