@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::own::Call;
 use clap::{Arg, ArgAction, Command};
 
 const EXAMPLES: &str = "\
@@ -18,7 +19,8 @@ Environment:
 A verb that is not named here is handed to cargo as it is. The exit code is
 always cargo's.";
 
-fn command() -> Command {
+/// All options, for the help itself.
+fn whole() -> Command {
     Command::new("cargo zbuild")
         .about("A drop-in for `cargo build` that never compiles the same thing twice")
         .version(env!("CARGO_PKG_VERSION"))
@@ -36,9 +38,19 @@ fn command() -> Command {
         )
 }
 
+/// `cargo zbuild help`.
+pub fn command() -> Command {
+    Command::new("help").about("Print this help")
+}
+
+/// `cargo zbuild help`.
+pub fn run(_: Call) -> ExitCode {
+    print()
+}
+
 /// Prints the help.
 pub fn print() -> ExitCode {
-    anstream::println!("{}", command().render_help().ansi());
+    anstream::println!("{}", whole().render_help().ansi());
     ExitCode::SUCCESS
 }
 

@@ -1,0 +1,76 @@
+//! cargo's verbs that we plan: from arguments to an exit code.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use super::plain::{exit_code, plainly};
+use super::term::{choose_colours, style};
+use crate::cache::Store;
+use crate::cargo::args::Invocation;
+use crate::cargo::command::Cargo;
+use crate::exec::session::{Session, SessionError};
+use crate::plan::PlanError;
+use crate::report::human::Human;
+
+/// Whether these arguments are for cargo alone: they print something else than
+/// a build does, or cargo's unit graph does not tell what they mean. It gives
+/// `check` units of a crate and of its tests the same mode.
+pub fn steps_aside(inv: &Invocation) -> bool {
+    const TESTS: &[&str] = &["--tests", "--test", "--benches", "--bench", "--all-targets"];
+    let named = |arg: &String| {
+        let name = arg.split('=').next().unwrap_or(arg);
+        TESTS.contains(&name) || name == "--profile"
+    };
+    inv.passthrough.is_some() || (inv.verb == "check" && inv.args.iter().any(named))
+}
+
+/// `ZBUILD_DISABLE=1`: plain cargo.
+pub fn is_disabled() -> bool {
+    std::env::var_os("ZBUILD_DISABLE").is_some_and(|value| value != "0" && !value.is_empty())
+}
+
+/// Restores what can be reused, lets cargo build the rest, and tells of it.
+pub fn build(cargo: &Cargo, inv: &Invocation, begun: Instant) -> ExitCode {
+    let style = style(inv);
+    choose_colours(inv);
+    let human = Human::new(style, begun);
+    let outcome = Store::default_dir()
+        .map_err(SessionError::from)
+        .and_then(|dir| {
+            Session {
+                inv,
+                cargo,
+                store: &Store::open(&dir),
+                sink: &human,
+                verbose: style.verbose,
+                quiet: style.quiet,
+                always_cargo: wants_cargo_itself(inv),
+            }
+            .build()
+        });
+    match outcome {
+        Ok(outcome) => {
+            if outcome.status.is_none() {
+                human.cargo_lines(&outcome.lines, &outcome.finished);
+            }
+            human.summary(&outcome.summary);
+            outcome.status.map_or(ExitCode::SUCCESS, exit_code)
+        }
+        // cargo has said why it refuses, or will when it is run.
+        Err(SessionError::Plan(PlanError::Cargo(crate::cargo::CargoError::Refused { .. }))) => {
+            plainly(cargo, inv)
+        }
+        Err(error) => {
+            human.gives_up(&error);
+            plainly(cargo, inv)
+        }
+    }
+}
+
+/// Arguments that ask for something which only a run of cargo makes.
+fn wants_cargo_itself(inv: &Invocation) -> bool {
+    let before_dashes = inv.args.iter().take_while(|arg| *arg != "--");
+    before_dashes
+        .into_iter()
+        .any(|arg| arg == "--timings" || arg.starts_with("--timings="))
+}

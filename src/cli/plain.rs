@@ -1,0 +1,29 @@
+//! Plain cargo, and its exit code as ours.
+
+use std::process::{ExitCode, ExitStatus};
+
+use crate::cargo::args::Invocation;
+use crate::cargo::command::Cargo;
+use crate::exec::run;
+
+/// Runs cargo with these arguments and nothing of ours.
+pub fn plainly(cargo: &Cargo, inv: &Invocation) -> ExitCode {
+    match run::plain(cargo, &inv.verb, &inv.args) {
+        Ok(status) => exit_code(status),
+        Err(error) => {
+            anstream::eprintln!("error: could not start {}: {error}", cargo.program());
+            ExitCode::from(101)
+        }
+    }
+}
+
+/// cargo's exit code as ours; a signal as shells tell it.
+pub fn exit_code(status: ExitStatus) -> ExitCode {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+    }
+    let code = status.code().unwrap_or(101);
+    // Windows has exit codes beyond a byte (0xC000013A for Ctrl-C).
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}
