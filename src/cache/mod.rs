@@ -74,18 +74,15 @@ pub struct StoreGuard {
 }
 
 impl Store {
-    /// Where the store is: `$ZBUILD_CACHE_DIR`, else `cargo-zbuild` in the
+    /// Where the store is: at the given place, else `cargo-zbuild` in the
     /// user's cache directory as the platform has it.
     ///
     /// # Errors
     /// When neither is known.
-    pub fn default_dir() -> Result<Utf8PathBuf, CacheError> {
+    pub fn place(given: Option<&Utf8Path>) -> Result<Utf8PathBuf, CacheError> {
         use etcetera::BaseStrategy;
-        if let Ok(dir) = std::env::var("ZBUILD_CACHE_DIR")
-            && !dir.is_empty()
-        {
-            let absolute = std::path::absolute(&dir)?;
-            return Utf8PathBuf::from_path_buf(absolute).map_err(|_| CacheError::NoHome);
+        if let Some(dir) = given {
+            return Ok(dir.to_owned());
         }
         let base = etcetera::choose_base_strategy().map_err(|_| CacheError::NoHome)?;
         Utf8PathBuf::from_path_buf(base.cache_dir().join("cargo-zbuild"))

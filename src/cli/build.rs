@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::plain::{exit_code, plainly};
+use super::settings::Settings;
 use super::term::{choose_colours, style};
 use crate::cache::Store;
 use crate::cargo::args::Invocation;
@@ -24,17 +25,22 @@ pub fn steps_aside(inv: &Invocation) -> bool {
     inv.passthrough.is_some() || (inv.verb == "check" && inv.args.iter().any(named))
 }
 
-/// `ZBUILD_DISABLE=1`: plain cargo.
-pub fn is_disabled() -> bool {
-    std::env::var_os("ZBUILD_DISABLE").is_some_and(|value| value != "0" && !value.is_empty())
-}
-
 /// Restores what can be reused, lets cargo build the rest, and tells of it.
-pub fn build(cargo: &Cargo, inv: &Invocation, begun: Instant) -> ExitCode {
+pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instant) -> ExitCode {
+    if settings.is_disabled() {
+        return plainly(cargo, inv);
+    }
     let style = style(inv);
     choose_colours(inv);
     let human = Human::new(style, begun);
-    let outcome = Store::default_dir()
+    if let Some(problem) = settings.obstacle() {
+        human.gives_up(&problem.text);
+        return plainly(cargo, inv);
+    }
+    if let Some(problem) = settings.problems.first() {
+        human.left_out(&problem.text);
+    }
+    let outcome = Store::place(settings.cache_dir())
         .map_err(SessionError::from)
         .and_then(|dir| {
             Session {

@@ -15,6 +15,7 @@ Examples:
 Environment:
   ZBUILD_CACHE_DIR   where the cache is (default: the user's cache directory)
   ZBUILD_DISABLE     set to 1: run plain cargo
+These and more can stand in .config/zbuild.toml; see `cargo zbuild config`.
 
 A verb that is not named here is handed to cargo as it is. The exit code is
 always cargo's.";

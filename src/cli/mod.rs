@@ -5,15 +5,18 @@
 //! and cargo.
 
 pub mod build;
+pub mod config;
 pub mod help;
 pub mod own;
 pub mod plain;
+pub mod settings;
 pub mod term;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use self::own::Call;
+use self::settings::{Flags, Settings};
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 
@@ -51,10 +54,12 @@ pub fn main(args: Vec<String>) -> ExitCode {
         Some(first) if !first.starts_with('-') => args.remove(0),
         _ => "build".to_owned(),
     };
+    let flags = Flags::take(&mut args);
     if let Some(own) = own::find(&verb) {
         return (own.run)(Call {
             toolchain,
             args,
+            flags,
             begun,
         });
     }
@@ -62,8 +67,12 @@ pub fn main(args: Vec<String>) -> ExitCode {
     let mut inv = Invocation::parse(planned.map_or(verb.as_str(), |(_, verb)| verb), args);
     inv.toolchain = toolchain;
     let cargo = Cargo::find(&inv);
-    if planned.is_none() || build::steps_aside(&inv) || build::is_disabled() {
+    if planned.is_none() || build::steps_aside(&inv) {
         return plain::plainly(&cargo, &inv);
     }
-    build::build(&cargo, &inv, begun)
+    let settings = Settings::load(&inv, &flags);
+    if let Some(refusal) = settings.refused_flag() {
+        return plain::refuse(refusal);
+    }
+    build::build(&cargo, &inv, &settings, begun)
 }

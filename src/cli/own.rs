@@ -8,16 +8,50 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use super::help;
+use super::settings::Flags;
+use super::{config, help};
+use crate::cargo::args::Invocation;
 
 /// How a subcommand was called.
 pub struct Call {
     /// `+toolchain`, without the plus.
     pub toolchain: Option<String>,
-    /// Everything after the subcommand's name.
+    /// Everything after the subcommand's name, without our own flags.
     pub args: Vec<String>,
+    /// Our own flags.
+    pub flags: Flags,
     /// When the process began.
     pub begun: Instant,
+}
+
+impl Call {
+    /// Reads the arguments by a subcommand's options, and what cargo would
+    /// understand of them as well (`--manifest-path`).
+    ///
+    /// # Errors
+    /// With the exit code, when help was asked for or the arguments are wrong;
+    /// it has been said.
+    pub fn read(&self, command: clap::Command) -> Result<(clap::ArgMatches, Invocation), ExitCode> {
+        let name = format!("cargo zbuild {}", command.get_name());
+        let command = command.bin_name(&name);
+        let words = std::iter::once(&name).chain(&self.args);
+        match command.no_binary_name(false).try_get_matches_from(words) {
+            Ok(given) => {
+                let mut inv = Invocation::parse("build", self.args.clone());
+                inv.toolchain.clone_from(&self.toolchain);
+                Ok((given, inv))
+            }
+            Err(error) => {
+                // Nobody is there to be told if the stream is closed.
+                let _ = error.print();
+                Err(match error.use_stderr() {
+                    // cargo's own code for a wrong command line
+                    true => ExitCode::FAILURE,
+                    false => ExitCode::SUCCESS,
+                })
+            }
+        }
+    }
 }
 
 /// A subcommand of our own.
@@ -31,11 +65,18 @@ pub struct Own {
 }
 
 /// All of them, in the order in which the help names them.
-pub const OWN: &[Own] = &[Own {
-    name: "help",
-    command: help::command,
-    run: help::run,
-}];
+pub const OWN: &[Own] = &[
+    Own {
+        name: "config",
+        command: config::command,
+        run: config::run,
+    },
+    Own {
+        name: "help",
+        command: help::command,
+        run: help::run,
+    },
+];
 
 /// The subcommand of this name.
 pub fn find(name: &str) -> Option<&'static Own> {

@@ -27,3 +27,9 @@ pub fn exit_code(status: ExitStatus) -> ExitCode {
     // Windows has exit codes beyond a byte (0xC000013A for Ctrl-C).
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
+
+/// Says what is wrong with the command line, and ends as cargo does then.
+pub fn refuse(why: &dyn std::fmt::Display) -> ExitCode {
+    anstream::eprintln!("\x1b[1m\x1b[91merror\x1b[0m: {why}");
+    ExitCode::FAILURE
+}

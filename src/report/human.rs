@@ -110,6 +110,13 @@ impl Human {
         self.line(format_args!("zbuild: {}", sentence(summary)));
     }
 
+    /// Says that a setting is left out.
+    pub fn left_out(&self, why: &dyn std::fmt::Display) {
+        if !self.style.quiet {
+            self.line(format_args!("zbuild: {why}; left out"));
+        }
+    }
+
     /// Says in one line that plain cargo takes over.
     pub fn gives_up(&self, why: &dyn std::fmt::Display) {
         self.progress.finish();

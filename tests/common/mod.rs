@@ -32,6 +32,7 @@ pub enum Layout {
 }
 
 /// Makes two tests of each function: one in each layout.
+#[allow(unused_macros)] // settings have no layout
 macro_rules! in_both_layouts {
     ($($test:ident),* $(,)?) => {$(
         mod $test {

@@ -1,0 +1,53 @@
+//! Flags of ours among cargo's arguments.
+//!
+//! They begin with `--zbuild-`, so that no flag that cargo will ever have is
+//! taken from it, and are removed before cargo sees the rest.
+
+/// The flags that were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--zbuild-NAME` with its value, in the order given.
+    pub values: Vec<(String, Option<String>)>,
+}
+
+impl Flags {
+    /// Takes our flags out of the arguments, up to `--`.
+    pub fn take(args: &mut Vec<String>) -> Flags {
+        let end = args.iter().position(|arg| arg == "--");
+        let rest = args.split_off(end.unwrap_or(args.len()));
+        let mut flags = Flags::default();
+        args.retain(|arg| {
+            let is_own = arg.starts_with("--zbuild-");
+            if is_own {
+                let (name, value) = match arg.split_once('=') {
+                    Some((name, value)) => (name, Some(value.to_owned())),
+                    None => (arg.as_str(), None),
+                };
+                flags.values.push((name.to_owned(), value));
+            }
+            !is_own
+        });
+        args.extend(rest);
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ours_is_taken_out() {
+        let line = "-p a --zbuild-disable --zbuild-cache-dir=/x=y -- --zbuild-disable";
+        let mut args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let flags = Flags::take(&mut args);
+        assert_eq!(args, ["-p", "a", "--", "--zbuild-disable"]);
+        assert_eq!(
+            flags.values,
+            [
+                ("--zbuild-disable".to_owned(), None),
+                ("--zbuild-cache-dir".to_owned(), Some("/x=y".to_owned()))
+            ]
+        );
+    }
+}
