@@ -171,15 +171,13 @@ fn killed_at_any_time_the_next_one_is_right(layout: Layout) {
     };
     // While it plans, while cargo builds, while it records.
     for step in 0..6 {
-        if checkout.target().exists() {
-            checkout.remove_target();
-        }
+        checkout.remove_target_left_behind();
         killed_after(Duration::from_millis(100 + 150 * step));
     }
     builds_all_the_same(&checkout);
     // While it restores.
     for step in 0..12 {
-        checkout.remove_target();
+        checkout.remove_target_left_behind();
         killed_after(Duration::from_millis(8 + 3 * step));
         builds_all_the_same(&checkout);
     }

@@ -255,14 +255,32 @@ impl Blobs {
         cacache::read_sync(&self.root, name).ok()
     }
 
-    /// Sets an index entry and drops the content of its former value.
+    /// Sets an index entry and drops the content of its former value. cacache
+    /// appends to the entry's file and reads it up to the first line that is no
+    /// text: behind such damage nothing would ever be found again, so the file
+    /// is begun anew.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn set_entry(&self, name: &str, value: &[u8]) -> Result<(), CacheError> {
         let former = cacache::metadata_sync(&self.root, name).ok().flatten();
-        let integrity = cacache::write_sync_with_algo(ALGORITHM, &self.root, name, value)
-            .map_err(|why| self.failed("write a record", why))?;
+        let write = || {
+            cacache::write_sync_with_algo(ALGORITHM, &self.root, name, value)
+                .map_err(|why| self.failed("write a record", why))
+        };
+        let mut integrity = write()?;
+        if cacache::metadata_sync(&self.root, name)
+            .ok()
+            .flatten()
+            .is_none()
+        {
+            // It has no value that `remove_fully` could stumble over.
+            cacache::RemoveOpts::new()
+                .remove_fully(true)
+                .remove_sync(&self.root, name)
+                .map_err(|why| self.failed("replace a damaged record", why))?;
+            integrity = write()?;
+        }
         if let Some(former) = former
             && former.integrity != integrity
         {
@@ -410,6 +428,21 @@ mod tests {
         assert_eq!(of(&aged), stored_time());
         if cfg!(unix) {
             assert_eq!(of(&one), time);
+        }
+    }
+
+    #[test]
+    fn a_damaged_entry_is_begun_anew() {
+        let (_dir, blobs) = blobs();
+        blobs.set_entry("k", b"1").unwrap();
+        let index = walkdir::WalkDir::new(blobs.root.join("index-v5"));
+        let files = index.into_iter().flatten();
+        let file = files.filter(|e| e.file_type().is_file()).last().unwrap();
+        for damage in [&b"\0garbage\xff\n"[..], b"text\n", b"", b"\xff"] {
+            fs::write(file.path(), damage).unwrap();
+            assert_eq!(blobs.entry("k"), None, "{damage:?}");
+            blobs.set_entry("k", b"2").unwrap();
+            assert_eq!(blobs.entry("k").as_deref(), Some(&b"2"[..]), "{damage:?}");
         }
     }
 

@@ -63,12 +63,16 @@ impl Config {
         from_args: &[String],
     ) -> Result<Config, CargoError> {
         let mut config = Config::default();
-        for arg in from_args {
-            // `--config` takes a file or `KEY=VALUE`; the argument itself is
-            // part of every key, so only a file has to be read.
+        // `--config` takes a file or `KEY=VALUE`, and the last one wins. What is
+        // neither, cargo refuses.
+        for arg in from_args.iter().rev() {
             let path = cwd.join(arg);
             if path.is_file() {
                 config.read(path, 0)?;
+            } else if let Ok(table) = arg.parse() {
+                // Its paths are relative to the current directory.
+                let path = cwd.join(".cargo/--config");
+                config.files.push(ConfigFile { path, table });
             }
         }
         for dir in cwd.ancestors() {
@@ -256,6 +260,22 @@ mod tests {
         assert_eq!(
             relevant("[target.x]\nrunner='qemu'"),
             r#"[[".cargo/config.toml",{"target":{"x":{}}}]]"#
+        );
+    }
+
+    #[test]
+    fn arguments_count_as_what_they_say_and_the_last_one_wins() {
+        let load = |args: &[&str]| {
+            let args: Vec<String> = args.iter().map(|arg| arg.to_string()).collect();
+            Config::load("/nowhere".into(), "/nowhere/home".into(), &args).unwrap()
+        };
+        let relevant = |args| load(args).relevant("/nowhere".into());
+        assert_eq!(relevant(&["build.target-dir='t'"]), relevant(&[]));
+        assert_ne!(relevant(&["build.rustflags='-Cx'"]), relevant(&[]));
+        let linkers = load(&["build.rustc='a'", "build.rustc='./b'"]);
+        assert_eq!(
+            linkers.program("build", "rustc").as_deref(),
+            Some("/nowhere/./b")
         );
     }
 

@@ -141,14 +141,14 @@ fn metadata(
     }
     command.args(&inv.network);
     if let Some(dir) = &inv.target_dir {
-        // `cargo metadata` has no --target-dir. The flag wins over --config
-        // and the environment, and is relative to the current directory.
+        // `cargo metadata` has no --target-dir. The flag wins over this
+        // variable, which wins over all else (cargo: `GlobalContext::target_dir`),
+        // and is relative to the current directory.
         let dir = std::path::absolute(dir).map_err(|source| CargoError::Read {
             path: dir.clone(),
             source,
         })?;
-        let value = serde_json::Value::from(dir.to_string_lossy());
-        command.args(["--config", &format!("build.target-dir={value}")]);
+        command.env("CARGO_TARGET_DIR", dir);
     }
     let output = cargo.ask(command, "cargo metadata")?;
     String::from_utf8(output.stdout).map_err(|e| unknown(e.to_string()))

@@ -54,7 +54,7 @@ pub struct Capture<'a> {
 /// The files of one unit, read and stored.
 pub(super) struct Gathered {
     files: Vec<StoredFile>,
-    packed: Vec<PackedFile>,
+    pub(super) packed: Vec<PackedFile>,
     seen: Vec<SeenFile>,
     found: Found,
     /// Where something was found that binds the unit.

@@ -11,7 +11,7 @@ use fs_err as fs;
 use super::capture::{Capture, Gathered, Refused};
 use super::macros::Macros;
 use super::proof;
-use crate::cache::record::{Input, InputKind};
+use crate::cache::record::{Input, InputKind, PackedFile};
 use crate::cargo::depinfo;
 use crate::cargo::script;
 use crate::plan::inputs::Stamp;
@@ -62,6 +62,12 @@ impl Capture<'_> {
         let rustc = depinfo::parse_rustc(text).ok_or_else(|| unreadable("dep-info"))?;
         let cargo = depinfo::parse_cargo(&gathered.dep_info)
             .ok_or_else(|| unreadable("cargo's dep-info"))?;
+        // A target directory that was moved or copied: cargo calls it fresh, but
+        // what a program sees in it may name the old place.
+        let here = |path: &String| Utf8Path::new(path).starts_with(&dirs.build);
+        if !rustc.outputs.iter().all(here) {
+            return Err(Refused::Unit("it was built in another directory".into()));
+        }
         let out_dirs = self.out_dirs(at);
         let sources: Vec<Utf8PathBuf> = rustc
             .sources
@@ -127,6 +133,10 @@ impl Capture<'_> {
             .as_ref()
             .ok_or_else(|| Refused::Unit("cargo did not tell what it printed".into()))?;
         let out_dir = Utf8Path::new(&script.out_dir);
+        // See `compile_inputs`: cargo notes where the script's output was.
+        if self.root_output(gathered).as_deref() != Some(script.out_dir.as_bytes()) {
+            return Err(Refused::Unit("it was run for another directory".into()));
+        }
         let said = script::parse(&gathered.text);
         let mut from = Origins {
             bound: binding_output(&gathered.text, dirs, unit, &script.out_dir),
@@ -173,6 +183,13 @@ impl Capture<'_> {
             }
         }
         Ok(from)
+    }
+
+    /// The `OUT_DIR` of a script's run as cargo noted it then.
+    fn root_output(&self, gathered: &Gathered) -> Option<Vec<u8>> {
+        let is_it = |file: &&PackedFile| file.path.ends_with("/root-output");
+        let file = gathered.packed.iter().find(is_it)?;
+        Some(self.plan.dirs.root_text(&file.content))
     }
 
     /// One input with its digest, if it is certain that it has not changed

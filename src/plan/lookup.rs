@@ -14,7 +14,7 @@ use super::state::{State, UnitState};
 use super::{Dirs, Plan, PlanUnit};
 use crate::cache::Store;
 use crate::cache::record::{InputKind, Variant};
-use crate::unit::{Digest, MissReason, Verdict};
+use crate::unit::{Digest, MissReason, Role, Verdict};
 
 /// What is to happen with one unit.
 #[derive(Clone, Debug)]
@@ -39,6 +39,9 @@ enum Standing {
     Unknown,
     /// Its files are not what they were.
     Gone,
+    /// A file that others are compiled against is not what it was, although
+    /// cargo did not build the unit anew.
+    Harmed,
     /// Files, inputs and variables are what they were; true if an input is
     /// newer than cargo's record.
     Same(bool),
@@ -106,7 +109,7 @@ fn decide_but(
 
     let mut decisions: Vec<Decision> = Vec::with_capacity(plan.units.len());
     for (at, unit) in plan.units.iter().enumerate() {
-        let outdated = matches!(standings[at], Standing::Outdated);
+        let outdated = matches!(standings[at], Standing::Outdated | Standing::Harmed);
         let miss = |reason| Decision {
             verdict: Verdict::Miss(reason),
             output: None,
@@ -188,7 +191,10 @@ fn standing(before: Option<&UnitState>, unit: &PlanUnit, dirs: &Dirs, memo: &Mem
     };
     let counting = before.files.iter().filter(|f| f.counts(unit.is_run()));
     if !counting.clone().all(|file| file.is_in_place(dirs)) {
-        return Standing::Gone;
+        return match is_harmed(before, unit, dirs) {
+            true => Standing::Harmed,
+            false => Standing::Gone,
+        };
     }
     if before
         .env
@@ -201,7 +207,7 @@ fn standing(before: Option<&UnitState>, unit: &PlanUnit, dirs: &Dirs, memo: &Mem
     let reference = counting
         .filter(|file| match unit.is_run() {
             true => file.path.ends_with("/output") || file.path.ends_with("/run/stdout"),
-            false => file.role == crate::unit::Role::DepInfo,
+            false => file.role == Role::DepInfo,
         })
         .map(|file| file.modified)
         .min();
@@ -217,6 +223,23 @@ fn standing(before: Option<&UnitState>, unit: &PlanUnit, dirs: &Dirs, memo: &Mem
         }
     }
     Standing::Same(touched)
+}
+
+/// Whether cargo would call a unit fresh although an output of it was changed
+/// after it was left here: cargo writes its records of a unit with every build
+/// of it, and does not look into outputs. A program that was stripped or signed
+/// is its owner's business.
+fn is_harmed(before: &UnitState, unit: &PlanUnit, dirs: &Dirs) -> bool {
+    let target = &unit.graph.target;
+    let programs = ["bin", "example", "test", "bench"];
+    let is_program = unit.graph.mode == "test"
+        || target
+            .kind
+            .iter()
+            .any(|kind| programs.contains(&kind.as_str()));
+    let is_record = |role| matches!(role, Role::Fingerprint | Role::DepInfo);
+    let mut records = before.files.iter().filter(|file| is_record(file.role));
+    !is_program && !unit.is_run() && records.all(|file| file.is_in_place(dirs))
 }
 
 /// The newest time below a path, as cargo takes it (`mtime_recursive`).

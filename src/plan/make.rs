@@ -89,7 +89,7 @@ pub fn make(
     let common = Common::new(
         &dirs,
         &config,
-        &[inv.config.clone(), inv.unstable.clone(), roots(&graph)].concat(),
+        &[inv.unstable.clone(), roots(&graph)].concat(),
         has_target(inv, &config),
         &toolchain,
         files,
@@ -156,7 +156,6 @@ fn has_target(inv: &Invocation, config: &Config) -> bool {
     };
     !inv.targets.is_empty()
         || std::env::var_os("CARGO_BUILD_TARGET").is_some_and(|v| !v.is_empty())
-        || inv.config.iter().any(|value| value.contains("target"))
         || config.files.iter().any(in_config)
 }
 

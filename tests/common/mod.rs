@@ -363,6 +363,23 @@ impl Checkout {
         std::fs::remove_dir_all(self.target()).unwrap();
     }
 
+    /// The same, once a cargo that lost its parent is done with it: nobody can
+    /// end the children of a process that is killed.
+    pub fn remove_target_left_behind(&self) {
+        let lock = self.target().join("debug/.cargo-lock");
+        if let Ok(file) = std::fs::File::open(lock) {
+            file.lock().unwrap();
+        }
+        let since = std::time::Instant::now();
+        while self.target().exists() {
+            let removed = std::fs::remove_dir_all(self.target());
+            assert!(
+                since.elapsed().as_secs() < 60,
+                "something still writes there: {removed:?}"
+            );
+        }
+    }
+
     fn for_cargo(&self) -> Vec<&str> {
         let verb = self.has_verb().then(|| self.args[0].as_str());
         let args = &self.args[usize::from(self.has_verb())..];
