@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::unit::MissReason;
+use serde::Serialize;
+
+use crate::unit::{MissReason, UnitIndex};
 
 /// A part of a build whose wall time is reported by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,8 +70,62 @@ pub enum Event {
     Blocking(&'static str),
     /// The cache could not be used for something; the build goes on.
     Trouble(String),
-    /// The build is over.
-    Finished(Summary),
+    /// What became of every unit. Told once at the end of a build that did
+    /// something, and of one that did nothing to a sink that wants it.
+    Accounted(Account),
+}
+
+/// What became of every unit of a build.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// The workspace root.
+    pub workspace: String,
+    /// cargo's target directory.
+    pub target: String,
+    /// Whether cargo was started.
+    pub cargo_started: bool,
+    /// How many jobs cargo runs at once.
+    pub jobs: usize,
+    /// The units, each after its dependencies.
+    pub units: Vec<UnitAccount>,
+}
+
+/// What became of one unit.
+#[derive(Clone, Debug)]
+pub struct UnitAccount {
+    /// The unit, as a person would name it.
+    pub title: String,
+    /// Package name.
+    pub package: String,
+    /// The units it depends on.
+    pub deps: Vec<UnitIndex>,
+    /// What became of it.
+    pub fate: Fate,
+    /// Why it was no hit.
+    pub reason: Option<MissReason>,
+    /// Whether plain cargo would have built it, or did.
+    pub needed: bool,
+    /// How long it took to build when it was built, in milliseconds.
+    pub build_ms: Option<u64>,
+    /// When it began to be built in this build, in milliseconds after cargo
+    /// was started.
+    pub begun_ms: Option<u64>,
+    /// The size of its files, in bytes.
+    pub bytes: u64,
+}
+
+/// What became of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It was where it belongs; at most a time was set right.
+    InPlace,
+    /// It was restored from the cache.
+    Restored,
+    /// cargo compiled or ran it.
+    Compiled,
+    /// cargo did not get to it: the build failed before.
+    NotBuilt,
 }
 
 /// A line that cargo would print, had it been started.
@@ -108,6 +164,11 @@ pub struct Summary {
 pub trait Sink: Sync {
     /// Takes note of one event.
     fn event(&self, event: Event);
+
+    /// Whether it wants [`Event::Accounted`] of a build that did nothing, too.
+    fn wants_every_account(&self) -> bool {
+        false
+    }
 }
 
 /// A sink that forgets.

@@ -7,6 +7,7 @@
 //! damaged in it is a miss, never an error that stops a build.
 
 pub mod blobs;
+mod history;
 pub mod record;
 pub mod tree;
 

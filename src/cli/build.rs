@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use super::afterwards;
 use super::plain::{exit_code, plainly};
 use super::settings::Settings;
 use super::term::{choose_colours, style};
@@ -12,6 +13,7 @@ use crate::cargo::command::Cargo;
 use crate::exec::session::{Session, SessionError};
 use crate::plan::PlanError;
 use crate::report::human::Human;
+use crate::report::tally::Tally;
 
 /// Whether these arguments are for cargo alone: they print something else than
 /// a build does, or cargo's unit graph does not tell what they mean. It gives
@@ -40,26 +42,30 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
     if let Some(problem) = settings.problems.first() {
         human.left_out(&problem.text);
     }
-    let outcome = Store::place(settings.cache_dir())
-        .map_err(SessionError::from)
-        .and_then(|dir| {
-            Session {
-                inv,
-                cargo,
-                store: &Store::open(&dir),
-                sink: &human,
-                verbose: style.verbose,
-                quiet: style.quiet,
-                always_cargo: wants_cargo_itself(inv),
-            }
-            .build()
-        });
-    match outcome {
+    let store = match Store::place(settings.cache_dir()) {
+        Ok(dir) => Store::open(&dir),
+        Err(error) => {
+            human.gives_up(&error);
+            return plainly(cargo, inv);
+        }
+    };
+    let tally = Tally::new(&human, afterwards::wants_all(settings));
+    let session = Session {
+        inv,
+        cargo,
+        store: &store,
+        sink: &tally,
+        verbose: style.verbose,
+        quiet: style.quiet,
+        always_cargo: wants_cargo_itself(inv),
+    };
+    match session.build() {
         Ok(outcome) => {
             if outcome.status.is_none() {
                 human.cargo_lines(&outcome.lines, &outcome.finished);
             }
             human.summary(&outcome.summary);
+            afterwards::tell(&tally, &human, &outcome, inv, settings, &store, begun);
             outcome.status.map_or(ExitCode::SUCCESS, exit_code)
         }
         // cargo has said why it refuses, or will when it is run.

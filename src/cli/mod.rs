@@ -4,12 +4,14 @@
 //! cargo build with one line on stderr; nothing here may stand between a user
 //! and cargo.
 
+mod afterwards;
 pub mod build;
 pub mod config;
 pub mod help;
 pub mod own;
 pub mod plain;
 pub mod settings;
+pub mod stats;
 pub mod term;
 
 use std::process::ExitCode;
@@ -54,7 +56,8 @@ pub fn main(args: Vec<String>) -> ExitCode {
         Some(first) if !first.starts_with('-') => args.remove(0),
         _ => "build".to_owned(),
     };
-    let flags = Flags::take(&mut args);
+    let planned = PLANNED.iter().find(|(name, _)| *name == verb);
+    let flags = Flags::take(&mut args, planned.is_some());
     if let Some(own) = own::find(&verb) {
         return (own.run)(Call {
             toolchain,
@@ -63,7 +66,6 @@ pub fn main(args: Vec<String>) -> ExitCode {
             begun,
         });
     }
-    let planned = PLANNED.iter().find(|(name, _)| *name == verb);
     let mut inv = Invocation::parse(planned.map_or(verb.as_str(), |(_, verb)| verb), args);
     inv.toolchain = toolchain;
     let cargo = Cargo::find(&inv);

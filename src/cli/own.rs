@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::settings::Flags;
-use super::{config, help};
+use super::{config, help, stats};
 use crate::cargo::args::Invocation;
 
 /// How a subcommand was called.
@@ -75,6 +75,11 @@ pub const OWN: &[Own] = &[
         name: "help",
         command: help::command,
         run: help::run,
+    },
+    Own {
+        name: "stats",
+        command: stats::command,
+        run: stats::run,
     },
 ];
 

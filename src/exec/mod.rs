@@ -6,6 +6,7 @@
 //! a change, and never leave a unit half restored: the fingerprint goes first
 //! when a unit is replaced and comes last when it is restored.
 
+mod account;
 pub mod capture;
 pub mod macros;
 mod origins;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use filetime::FileTime;
 
+use super::account::{self, RanNow};
 use super::capture::Capture;
 use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
@@ -115,6 +116,9 @@ impl Session<'_> {
             if remembered.is_new || remembered.memo.hashed() > 0 {
                 self.remember(&name, &mut remembered);
             }
+            if self.sink.wants_every_account() {
+                self.account(&remembered.state, &decisions, None);
+            }
             return Ok(outcome);
         }
 
@@ -137,6 +141,7 @@ impl Session<'_> {
         {
             drop(lock);
             self.remember(&name, &mut remembered);
+            self.account(&remembered.state, &decisions, None);
             return Ok(outcome);
         }
         drop(lock);
@@ -435,6 +440,12 @@ impl Session<'_> {
         let summary = summary_of_build(plan, &decisions, &built, started);
         let finished = plan.finished.clone();
         self.remember(name, &mut remembered);
+        let ran_now = RanNow {
+            built: &built,
+            built_now: &built_now,
+            started,
+        };
+        self.account(&remembered.state, &decisions, Some(&ran_now));
         self.done(Phase::Capture, begun);
         Ok(Outcome {
             status: Some(ran.status),
@@ -520,17 +531,12 @@ fn restored(decisions: &[Decision]) -> usize {
 /// The recorded build time of what cargo alone would have built: restored
 /// units, touched ones, and everything above those.
 fn saved(plan: &Plan, decisions: &[Decision], units: &[Option<UnitState>]) -> Duration {
-    let mut would_build = vec![false; plan.units.len()];
-    let mut total = 0;
-    for (at, unit) in plan.units.iter().enumerate() {
-        let decision = &decisions[at];
-        would_build[at] = decision.touched
-            || decision.verdict == Verdict::Hit
-            || unit.deps.iter().any(|&dep| would_build[dep]);
-        if would_build[at] && decision.output.is_some() {
-            total += units[at].as_ref().map_or(0, |unit| unit.build_ms);
-        }
-    }
+    let needed = account::needed(plan, decisions, None);
+    let reused = |at: &usize| needed[*at] && decisions[*at].output.is_some();
+    let known = (0..plan.units.len()).filter(reused);
+    let total = known
+        .filter_map(|at| Some(units[at].as_ref()?.build_ms))
+        .sum();
     Duration::from_millis(total)
 }
 

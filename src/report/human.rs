@@ -110,6 +110,13 @@ impl Human {
         self.line(format_args!("zbuild: {}", sentence(summary)));
     }
 
+    /// Prints figures of the build that was asked for.
+    pub fn figures(&self, text: &str) {
+        if !self.style.quiet {
+            self.line(format_args!("{}", text.trim_end()));
+        }
+    }
+
     /// Says that a setting is left out.
     pub fn left_out(&self, why: &dyn std::fmt::Display) {
         if !self.style.quiet {
@@ -141,7 +148,7 @@ fn sentence(summary: &Summary) -> String {
 }
 
 /// `5m12s`, `3.4s`.
-fn short(time: Duration) -> String {
+pub fn short(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..60 => format!("{:.1}s", time.as_secs_f64()),
@@ -197,7 +204,7 @@ impl Sink for Human {
                     self.line(format_args!("zbuild: {what}"));
                 }
             }
-            Event::Finished(_) => {}
+            Event::Accounted(_) => {}
         }
     }
 }

@@ -6,3 +6,7 @@
 
 pub mod human;
 pub mod progress;
+pub mod record;
+pub mod simulate;
+pub mod stats;
+pub mod tally;

@@ -11,12 +11,17 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Takes our flags out of the arguments, up to `--`.
-    pub fn take(args: &mut Vec<String>) -> Flags {
+    /// Takes our flags out of the arguments, up to `--`. `--stats` is one of
+    /// them only for a build: another tool's verb may have its own.
+    pub fn take(args: &mut Vec<String>, is_build: bool) -> Flags {
         let end = args.iter().position(|arg| arg == "--");
         let rest = args.split_off(end.unwrap_or(args.len()));
         let mut flags = Flags::default();
         args.retain(|arg| {
+            if is_build && arg == "--stats" {
+                flags.values.push(("--zbuild-stats".to_owned(), None));
+                return false;
+            }
             let is_own = arg.starts_with("--zbuild-");
             if is_own {
                 let (name, value) = match arg.split_once('=') {
@@ -40,7 +45,10 @@ mod tests {
     fn what_is_ours_is_taken_out() {
         let line = "-p a --zbuild-disable --zbuild-cache-dir=/x=y -- --zbuild-disable";
         let mut args: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let flags = Flags::take(&mut args);
+        let mut with_stats = vec!["--stats".to_owned()];
+        assert_eq!(Flags::take(&mut with_stats, false), Flags::default());
+        assert_eq!(Flags::take(&mut with_stats, true).values.len(), 1);
+        let flags = Flags::take(&mut args, true);
         assert_eq!(args, ["-p", "a", "--", "--zbuild-disable"]);
         assert_eq!(
             flags.values,

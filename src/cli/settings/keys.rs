@@ -97,6 +97,20 @@ pub const KEYS: &[Key] = &[
         default: Some("none"),
         decisive: false,
     },
+    Key {
+        name: "journal",
+        kind: Kind::Path,
+        about: "a file that gains a line of JSON with every build",
+        default: None,
+        decisive: false,
+    },
+    Key {
+        name: "stats",
+        kind: Kind::Switch,
+        about: "print figures after each build",
+        default: Some("false"),
+        decisive: false,
+    },
 ];
 
 impl Key {

@@ -207,6 +207,16 @@ impl Settings {
         self.refused_flags.first()
     }
 
+    /// A file that gains a line with every build, if that was set.
+    pub fn journal(&self) -> Option<&Utf8Path> {
+        self.path("journal")
+    }
+
+    /// Whether figures are printed after each build.
+    pub fn stats(&self) -> bool {
+        self.switch("stats")
+    }
+
     /// How large the cache may become.
     pub fn max_size(&self) -> Option<Size> {
         self.size("max-size")
