@@ -1,5 +1,5 @@
 //! What is told of a build when it is over: the history for statistics, the
-//! journal, the figures of `--stats`.
+//! journal, the report of `--timings`, the figures of `--stats`.
 //!
 //! A build that did nothing leaves no trace but in a journal that was asked
 //! for: it must not cost more than looking. Nothing here changes how the
@@ -20,10 +20,17 @@ use crate::report::human::Human;
 use crate::report::record::{BuildRecord, Ending};
 use crate::report::stats;
 use crate::report::tally::Tally;
+use crate::report::timings;
 
 /// Whether an account of a build that did nothing is of use as well.
-pub fn wants_all(settings: &Settings) -> bool {
-    settings.journal().is_some() || settings.stats()
+pub fn wants_all(settings: &Settings, inv: &Invocation) -> bool {
+    settings.journal().is_some() || settings.stats() || wants_timings(inv)
+}
+
+/// `--timings`, with or without a value.
+fn wants_timings(inv: &Invocation) -> bool {
+    let mut before_dashes = inv.args.iter().take_while(|arg| *arg != "--");
+    before_dashes.any(|arg| arg == "--timings" || arg.starts_with("--timings="))
 }
 
 /// Tells whoever asked for it how the build went.
@@ -47,7 +54,9 @@ pub fn tell(
         time_ms: now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(0)),
         exit_code: outcome.status.map_or(Some(0), |status| status.code()),
     };
-    let Some(record) = BuildRecord::new(&tally.told(), &outcome.summary, &ending) else {
+    let told = tally.told().clone();
+    let record = BuildRecord::new(&told, &outcome.summary, &ending);
+    let (Some(record), Some(account)) = (record, told.account) else {
         return;
     };
     if record.cargo_started || record.hits > 0 {
@@ -60,6 +69,15 @@ pub fn tell(
         && let Err(error) = journal(path, &record)
     {
         human.event(Event::Trouble(format!("could not write {path}: {error}")));
+    }
+    if wants_timings(inv) {
+        match timings::write(&account, &record, &store.history()) {
+            Ok(path) => human.saved("timing report", &path.display()),
+            Err(error) => {
+                let why = format!("could not write the timing report: {error}");
+                human.event(Event::Trouble(why));
+            }
+        }
     }
     if settings.stats() {
         human.figures(&stats::table(&record));

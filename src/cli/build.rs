@@ -49,7 +49,7 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
             return plainly(cargo, inv);
         }
     };
-    let tally = Tally::new(&human, afterwards::wants_all(settings));
+    let tally = Tally::new(&human, afterwards::wants_all(settings, inv));
     let session = Session {
         inv,
         cargo,
@@ -79,10 +79,10 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
     }
 }
 
-/// Arguments that ask for something which only a run of cargo makes.
+/// `--timings=VALUE`: what values there are, only cargo knows. A plain
+/// `--timings` is answered by a report of ours, and by cargo's own if cargo
+/// has something to do.
 fn wants_cargo_itself(inv: &Invocation) -> bool {
-    let before_dashes = inv.args.iter().take_while(|arg| *arg != "--");
-    before_dashes
-        .into_iter()
-        .any(|arg| arg == "--timings" || arg.starts_with("--timings="))
+    let mut before_dashes = inv.args.iter().take_while(|arg| *arg != "--");
+    before_dashes.any(|arg| arg.starts_with("--timings="))
 }

@@ -18,7 +18,6 @@ use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{
     Home, Packed, PackedFile, StoredFile, UpliftedFile, Variant, encode_pack,
 };
-use crate::cache::system::set_time;
 use crate::cache::{CacheError, Store};
 use crate::cargo::layout::{self, Scan};
 use crate::event::{Event, Phase, Sink};
@@ -191,7 +190,7 @@ impl Capture<'_> {
                 Role::Record | Role::DepInfo | Role::Fingerprint => false,
             };
             let path = self.plan.dirs.build.join(&file.path);
-            if is_output && set_time(&path, stored).is_ok() {
+            if is_output && filetime::set_file_mtime(&path, stored).is_ok() {
                 file.modified = Stamp::of(&path).map_or(0, |stamp| stamp.modified);
             }
         }
@@ -243,7 +242,7 @@ impl Capture<'_> {
         for file in files {
             let path = dirs.build.join(&file.path);
             let meta = fs::metadata(&path)?;
-            let stamp = Stamp::of(&path)?;
+            let stamp = Stamp::from(&meta);
             let bytes = fs::read(&path)?;
             gathered.seen.push(SeenFile {
                 path: file.path.clone(),

@@ -117,6 +117,13 @@ impl Human {
         }
     }
 
+    /// Says where something was written.
+    pub fn saved(&self, what: &str, path: &dyn std::fmt::Display) {
+        if !self.style.quiet {
+            self.line(format_args!("zbuild: {what} saved to {path}"));
+        }
+    }
+
     /// Says that a setting is left out.
     pub fn left_out(&self, why: &dyn std::fmt::Display) {
         if !self.style.quiet {

@@ -10,3 +10,4 @@ pub mod record;
 pub mod simulate;
 pub mod stats;
 pub mod tally;
+pub mod timings;

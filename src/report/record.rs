@@ -213,7 +213,9 @@ impl BuildRecord {
     }
 }
 
-/// How plain cargo would have built what this build needed.
+/// How plain cargo would have built what this build needed. If cargo was
+/// started, what it took until it began with its first unit comes before: it
+/// looked at everything, or waited for another cargo's locks.
 pub fn plain_cargo(account: &Account) -> Schedule {
     let tasks: Vec<Task<'_>> = account
         .units
@@ -223,7 +225,14 @@ pub fn plain_cargo(account: &Account) -> Schedule {
             deps: &unit.deps,
         })
         .collect();
-    schedule(&tasks, account.jobs)
+    let begun = account.units.iter().filter_map(|unit| unit.begun_ms);
+    let ahead = begun.min().unwrap_or(0);
+    let mut plain = schedule(&tasks, account.jobs);
+    plain.total_ms += ahead;
+    for begin in &mut plain.begin_ms {
+        *begin += ahead;
+    }
+    plain
 }
 
 fn ms(time: Duration) -> u64 {
@@ -308,8 +317,8 @@ pub(super) mod tests {
         assert_eq!(record.time_saved_ms, 800);
         assert_eq!(record.hit_rate(), Some(0.6667));
         assert_eq!((record.bytes_restored, record.bytes_built), (1000, 2000));
-        // 500 then 700 on one job, 300 and 50 on the other.
-        assert_eq!(record.plain_cargo_ms, 1200);
+        // 500 then 700 on one job, 300 and 50 on the other, and cargo's own 20.
+        assert_eq!(record.plain_cargo_ms, 1220);
         assert_eq!(record.phases_ms["plan"], 1.5);
     }
 
