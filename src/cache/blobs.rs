@@ -20,7 +20,7 @@ use filetime::FileTime;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::CacheError;
+use super::{CacheError, system};
 use crate::unit::Digest;
 
 /// The time of every content file, in seconds since 1970: the one that cargo
@@ -200,7 +200,7 @@ impl Blobs {
         if FileTime::from_last_modification_time(&meta) == stored_time() {
             return Ok(path);
         }
-        if links(&meta) == Some(1) {
+        if links(&path)? == Some(1) {
             settle(&path)?;
         } else {
             let dir = path.parent().unwrap_or(&self.root);
@@ -220,10 +220,10 @@ impl Blobs {
     /// When the blob is missing or damaged.
     pub fn lend(&self, blob: &Blob, to: &Utf8Path, time: FileTime) -> Result<bool, CacheError> {
         let path = self.verified(blob)?;
-        if links(&fs::metadata(&path)?) != Some(1) || super::tree::link(&path, to).is_err() {
+        if links(&path)? != Some(1) || super::tree::link(&path, to).is_err() {
             return Ok(false);
         }
-        filetime::set_file_mtime(&path, time)?;
+        system::set_time(&path, time)?;
         // Without the seal its digest would have to be computed next time.
         self.seal(blob)?;
         Ok(true)
@@ -316,14 +316,8 @@ fn stored_time() -> FileTime {
 }
 
 /// How many names a file has; none where the system does not tell.
-fn links(meta: &std::fs::Metadata) -> Option<u64> {
-    #[cfg(unix)]
-    return Some(std::os::unix::fs::MetadataExt::nlink(meta));
-    #[cfg(not(unix))]
-    {
-        let _ = meta;
-        None
-    }
+fn links(path: &Utf8Path) -> std::io::Result<Option<u64>> {
+    system::identity(path).map(|identity| identity.links)
 }
 
 /// Gives a content file the stored time, and makes it readable like any other
@@ -338,7 +332,7 @@ fn settle(path: &Utf8Path) -> std::io::Result<()> {
             fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
         }
     }
-    filetime::set_file_mtime(path, stored_time())
+    system::set_time(path, stored_time())
 }
 
 #[cfg(test)]
@@ -418,17 +412,15 @@ mod tests {
         let time = FileTime::from_unix_time(1_700_000_000, 5);
         let (one, two) = (dir.join("one"), dir.join("two"));
         let first = blobs.lend(&blob, &one, time).unwrap();
-        assert_eq!(first, cfg!(unix));
-        assert!(!blobs.lend(&blob, &two, time).unwrap() || !cfg!(unix));
+        assert!(first);
+        assert!(!blobs.lend(&blob, &two, time).unwrap());
         assert!(blobs.is_intact(&blob));
         // A third one wants it old: the first tree's file is left alone.
         let aged = blobs.aged(&blob).unwrap();
         let of =
             |path: &Utf8Path| FileTime::from_last_modification_time(&fs::metadata(path).unwrap());
         assert_eq!(of(&aged), stored_time());
-        if cfg!(unix) {
-            assert_eq!(of(&one), time);
-        }
+        assert_eq!(of(&one), time);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 pub mod blobs;
 mod history;
 pub mod record;
+pub mod system;
 pub mod tree;
 
 use std::fs::File;
@@ -236,8 +237,16 @@ impl Store {
         };
         let mut file = tempfile::NamedTempFile::new_in(self.root.join("state")).map_err(io)?;
         std::io::Write::write_all(&mut file, bytes).map_err(io)?;
-        file.persist(&path).map_err(|error| io(error.error))?;
-        Ok(())
+        // Another process may read the old one just now.
+        let mut file = Some(file);
+        system::patiently(|| match file.take().map(|file| file.persist(&path)) {
+            Some(Err(error)) => {
+                file = Some(error.file);
+                Err(error.error)
+            }
+            _ => Ok(()),
+        })
+        .map_err(io)
     }
 
     /// Forgets a state.

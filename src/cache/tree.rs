@@ -8,6 +8,8 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use filetime::FileTime;
 use fs_err as fs;
 
+use super::system::{patiently, set_time};
+
 /// How a blob gets into a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -40,12 +42,20 @@ pub fn inside(dir: &Utf8Path, path: &str) -> std::io::Result<Utf8PathBuf> {
 }
 
 fn is_reserved(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let device = ["con", "prn", "aux", "nul"].contains(&stem.as_str());
-    let port = stem.len() == 4
-        && (stem.starts_with("com") || stem.starts_with("lpt"))
-        && stem.ends_with(|c: char| c.is_ascii_digit());
-    device || port
+    let stem = name.split('.').next().unwrap_or(name).trim_end();
+    let stem = stem.to_ascii_lowercase();
+    let device = ["con", "prn", "aux", "nul", "conin$", "conout$"].contains(&stem.as_str());
+    let port = stem
+        .strip_prefix("com")
+        .or_else(|| stem.strip_prefix("lpt"))
+        .is_some_and(|rest| {
+            let mut rest = rest.chars();
+            let is_number = |c: char| c.is_ascii_digit() || matches!(c, '¹' | '²' | '³');
+            rest.next().is_some_and(is_number) && rest.next().is_none()
+        });
+    // Windows takes dots and spaces off the end: another file is meant then.
+    let is_cut = cfg!(windows) && name.ends_with(['.', ' ']);
+    device || port || is_cut
 }
 
 /// Makes `to` a copy of, or a link to, `from`.
@@ -63,7 +73,7 @@ pub fn place(
         return Ok(());
     }
     copy(from, to, executable)?;
-    filetime::set_file_mtime(to, time)
+    set_time(to, time)
 }
 
 /// Gives a file a second name, in place of whatever has that name now.
@@ -80,7 +90,7 @@ fn anew<T>(to: &Utf8Path, make: impl Fn() -> std::io::Result<T>) -> std::io::Res
     match make() {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             remove(to)?;
-            make()
+            patiently(make)
         }
         made => made,
     }
@@ -101,7 +111,7 @@ pub fn write(to: &Utf8Path, content: &[u8], time: FileTime) -> std::io::Result<(
 /// # Errors
 /// When it is there and cannot be removed.
 pub fn remove(path: &Utf8Path) -> std::io::Result<()> {
-    match fs::remove_file(path) {
+    match patiently(|| fs::remove_file(path)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -152,7 +162,7 @@ fn copy(from: &Utf8Path, to: &Utf8Path, executable: bool) -> std::io::Result<()>
 fn copy(from: &Utf8Path, to: &Utf8Path, executable: bool) -> std::io::Result<()> {
     // Clones blocks on APFS and ReFS.
     remove(to)?;
-    fs::copy(from, to)?;
+    patiently(|| fs::copy(from, to))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -184,10 +194,16 @@ mod tests {
             "nul",
             "a/COM1.txt",
             "a/aux",
+            "a/NUL .x",
+            "lpt\u{b2}",
             "./a\0",
         ] {
             assert!(inside(dir, path).is_err(), "{path:?}");
         }
+        for path in ["common", "com10", "a/auxiliary.rs", "console/nulls"] {
+            assert!(inside(dir, path).is_ok(), "{path:?}");
+        }
+        assert_eq!(inside(dir, "a/b.").is_err(), cfg!(windows));
     }
 
     #[test]

@@ -17,7 +17,18 @@ const FINER_SINCE: u32 = 96;
 /// The locks of one or more profile directories, held until dropped.
 #[derive(Debug)]
 pub struct TargetLock {
-    _files: Vec<File>,
+    files: Vec<File>,
+}
+
+impl Drop for TargetLock {
+    /// Lets go at once. By closing alone, Windows unlocks a file only when it
+    /// finds the time, and the cargo that is started next would wait for us.
+    fn drop(&mut self) {
+        for file in &self.files {
+            // Closing it does the rest, whatever this says.
+            let _ = file.unlock();
+        }
+    }
 }
 
 impl TargetLock {
@@ -62,7 +73,7 @@ impl TargetLock {
                 files.extend(lock(&path, "artifact directory", on_wait)?);
             }
         }
-        Ok(TargetLock { _files: files })
+        Ok(TargetLock { files })
     }
 }
 

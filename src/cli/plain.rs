@@ -24,8 +24,14 @@ pub fn exit_code(status: ExitStatus) -> ExitCode {
         return ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX));
     }
     let code = status.code().unwrap_or(101);
-    // Windows has exit codes beyond a byte (0xC000013A for Ctrl-C).
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+    let small = u8::try_from(code);
+    // Windows has exit codes beyond a byte (0xC000013A for Ctrl-C), and std
+    // hands those on only so. All work is done by now.
+    #[cfg(windows)]
+    if small.is_err() {
+        std::process::exit(code);
+    }
+    small.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Says what is wrong with the command line, and ends as cargo does then.

@@ -18,6 +18,7 @@ use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{
     Home, Packed, PackedFile, StoredFile, UpliftedFile, Variant, encode_pack,
 };
+use crate::cache::system::set_time;
 use crate::cache::{CacheError, Store};
 use crate::cargo::layout::{self, Scan};
 use crate::event::{Event, Phase, Sink};
@@ -190,7 +191,7 @@ impl Capture<'_> {
                 Role::Record | Role::DepInfo | Role::Fingerprint => false,
             };
             let path = self.plan.dirs.build.join(&file.path);
-            if is_output && filetime::set_file_mtime(&path, stored).is_ok() {
+            if is_output && set_time(&path, stored).is_ok() {
                 file.modified = Stamp::of(&path).map_or(0, |stamp| stamp.modified);
             }
         }
@@ -242,7 +243,7 @@ impl Capture<'_> {
         for file in files {
             let path = dirs.build.join(&file.path);
             let meta = fs::metadata(&path)?;
-            let stamp = Stamp::from(&meta);
+            let stamp = Stamp::of(&path)?;
             let bytes = fs::read(&path)?;
             gathered.seen.push(SeenFile {
                 path: file.path.clone(),

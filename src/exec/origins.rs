@@ -92,11 +92,8 @@ impl Capture<'_> {
                     || Utf8Path::new(path).starts_with(&dirs.build))
         };
         let names_dir = |value: &Option<String>| {
-            value.as_deref().is_some_and(|value| {
-                [&dirs.workspace, &dirs.build, &dirs.target]
-                    .iter()
-                    .any(|dir| value.contains(dir.as_str()))
-            })
+            let value = value.as_deref();
+            value.is_some_and(|value| dirs.are_named_in(value))
         };
         let path_env: Vec<String> = rustc
             .env
@@ -264,13 +261,12 @@ fn binding_output(stdout: &[u8], dirs: &Dirs, unit: &PlanUnit, out_dir: &str) ->
         let becomes_part = matches!(key, "rustc-env" | "rustc-cfg" | "rustc-check-cfg");
         let mut rest = data.to_owned();
         if !becomes_part {
-            rest = rest.replace(out_dir, "");
+            rest = Dirs::without(&rest, out_dir);
         }
         if key == "rerun-if-changed" {
-            rest = rest.replace(unit.package_dir.as_str(), "");
+            rest = Dirs::without(&rest, unit.package_dir.as_str());
         }
-        let named = [&dirs.workspace, &dirs.build, &dirs.target];
-        if named.iter().any(|dir| rest.contains(dir.as_str())) {
+        if dirs.are_named_in(&rest) {
             return Some(format!("the build script prints it ({key})"));
         }
     }

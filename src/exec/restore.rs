@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{Packed, StoredFile, Variant, decode_pack};
+use crate::cache::system::{patiently, set_time};
 use crate::cache::tree::{self, Way, inside};
 use crate::cache::{CacheError, Store};
 use crate::event::{Event, Phase, Sink};
@@ -283,6 +284,8 @@ pub fn may_share(unit: &PlanUnit, role: Role, path: &str) -> bool {
     let kind = unit.graph.target.kind.first().map(String::as_str);
     match role {
         Role::Library => unit.linkable || path.ends_with(".rlib"),
+        // A program that runs from one tree could be removed from no other one.
+        Role::Output if cfg!(windows) => false,
         Role::Output if unit.graph.mode == "build" => match kind {
             Some("bin" | "custom-build" | "example") => true,
             // A linker that writes into what is there (mold) would reach the
@@ -342,7 +345,7 @@ fn clear_out_dir(dirs: &Dirs, pack: &Packed, unit: &PlanUnit) -> Result<(), Cach
         let out_dir = Utf8Path::new(&script.out_dir);
         let expected = out_dir.starts_with(&dirs.build) && out_dir.file_name() == Some("out");
         if expected && out_dir.is_dir() {
-            fs::remove_dir_all(out_dir)?;
+            patiently(|| fs::remove_dir_all(out_dir))?;
         }
         if expected {
             fs::create_dir_all(out_dir)?;
@@ -449,9 +452,9 @@ fn renew(
             let executable = fs::metadata(&path)?.permissions();
             tree::write(&path, &bytes, stamp)?;
             fs::set_permissions(&path, executable)?;
-            filetime::set_file_mtime(&path, stamp)?;
+            set_time(&path, stamp)?;
         } else {
-            filetime::set_file_mtime(&path, stamp)?;
+            set_time(&path, stamp)?;
         }
         let now = Stamp::of(&path)?;
         file.modified = now.modified;

@@ -6,9 +6,12 @@
 //! source map is allowed to hold is settled by [`super::proof`]; here only
 //! places are told apart.
 
+use camino::Utf8Path;
 use memchr::memmem::Finder;
 use object::read::archive::ArchiveFile;
 use object::{File as Object, Object as _, ObjectSection as _, SectionKind};
+
+use crate::plan::paths::{below, comparable};
 
 /// Searches outputs for the names of directories.
 pub struct Scanner {
@@ -33,9 +36,9 @@ impl Scanner {
     pub fn new(dirs: &[&str]) -> Scanner {
         // A directory below another one is found by the upper one's name.
         let upper = |dir: &&&str| {
-            !dirs
-                .iter()
-                .any(|other| other != *dir && dir.starts_with(&format!("{other}/")))
+            !dirs.iter().any(|other| {
+                other != *dir && below(Utf8Path::new(dir), Utf8Path::new(other)).is_some()
+            })
         };
         let mut names: Vec<&str> = dirs.iter().filter(upper).copied().collect();
         names.sort_unstable();
@@ -43,15 +46,16 @@ impl Scanner {
         Scanner {
             finders: names
                 .into_iter()
-                .map(|name| Finder::new(name.as_bytes()).into_owned())
+                .map(|name| Finder::new(&comparable(name.as_bytes())).into_owned())
                 .collect(),
         }
     }
 
     fn hit(&self, bytes: &[u8]) -> bool {
+        let bytes = comparable(bytes);
         self.finders
             .iter()
-            .any(|finder| finder.find(bytes).is_some())
+            .any(|finder| finder.find(&bytes).is_some())
     }
 
     /// Where a file with these contents names one of the directories.

@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::cache::system::{self, Identity};
 use crate::unit::{Digest, KeyHasher};
 
 /// How long before being read a file must have been left alone to be trusted,
@@ -33,7 +34,7 @@ pub struct Stamp {
     pub modified: i64,
     /// Change time (creation time on Windows), likewise.
     pub changed: i64,
-    /// Inode number, 0 where there is none.
+    /// Inode number (file index on Windows), 0 where there is none.
     pub inode: u64,
 }
 
@@ -43,7 +44,7 @@ impl Stamp {
     /// # Errors
     /// When it does not exist or cannot be looked at.
     pub fn of(path: &Utf8Path) -> std::io::Result<Stamp> {
-        std::fs::metadata(path).map(|meta| Stamp::from(&meta))
+        system::identity(path).map(Stamp::from)
     }
 
     /// Whether another change could have left no trace in this stamp, if the
@@ -56,22 +57,18 @@ impl Stamp {
     }
 }
 
-impl From<&std::fs::Metadata> for Stamp {
-    fn from(meta: &std::fs::Metadata) -> Stamp {
-        #[cfg(unix)]
-        let (changed, inode) = {
-            use std::os::unix::fs::MetadataExt;
-            let changed = meta
-                .ctime()
-                .saturating_mul(1_000_000_000)
-                .saturating_add(meta.ctime_nsec());
-            (changed, meta.ino())
-        };
-        #[cfg(not(unix))]
-        let (changed, inode) = (meta.created().map_or(0, nanos), 0);
+impl From<Identity> for Stamp {
+    fn from(identity: Identity) -> Stamp {
+        let Identity {
+            size,
+            modified,
+            changed,
+            inode,
+            links: _,
+        } = identity;
         Stamp {
-            size: meta.len(),
-            modified: meta.modified().map_or(0, nanos),
+            size,
+            modified,
             changed,
             inode,
         }

@@ -94,7 +94,11 @@ fn is_relevant(name: &str) -> bool {
 pub fn relevant_env() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| {
-            let name = name.into_string().ok()?;
+            let mut name = name.into_string().ok()?;
+            if cfg!(windows) {
+                // Their letter case does not count there.
+                name.make_ascii_uppercase();
+            }
             is_relevant(&name).then(|| (name, value.to_string_lossy().into_owned()))
         })
         .collect()
@@ -145,6 +149,10 @@ pub fn tools(config: &Config) -> Vec<String> {
         }
     }
     tools.extend(["cc".to_owned(), "ld".to_owned()]);
+    if cfg!(windows) {
+        // Where a developer's prompt has put it on PATH.
+        tools.push("link".to_owned());
+    }
     tools
 }
 
@@ -302,8 +310,32 @@ fn portable_id(id: &str, dirs: &Dirs) -> String {
         [b'/', _, b':', ..] => &path[1..],
         _ => path,
     };
-    let path = Utf8PathBuf::from(local.replace("%20", " "));
+    let path = Utf8PathBuf::from(percent_decoded(local));
     format!("path+{}", text(dirs.rooted(&path)))
+}
+
+/// The text of a URL's path. What is no UTF-8 then is left as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, more @ ..] = rest {
+        let code = text_of(more.get(..2)).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match (first, code) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                rest = &more[2..];
+            }
+            _ => {
+                out.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+fn text_of(bytes: Option<&[u8]>) -> Option<&str> {
+    std::str::from_utf8(bytes?).ok()
 }
 
 fn text(path: RootedPath) -> String {
@@ -385,5 +417,10 @@ mod tests {
             portable_id("path+file:///other#x@0.1.0", &dirs),
             "path+/other"
         );
+        assert_eq!(
+            portable_id("path+file:///ws/a%20%C3%A4%25#0.1.0", &dirs),
+            "path+Workspace:a ä%"
+        );
+        assert_eq!(percent_decoded("%zz%4%ff%"), "%zz%4%ff%");
     }
 }

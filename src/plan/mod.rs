@@ -86,8 +86,9 @@ impl Dirs {
     /// the registry and in git checkouts does not change (cargo:
     /// `find_stale_file`).
     pub fn is_immutable(&self, path: &Utf8Path) -> bool {
-        path.starts_with(self.cargo_home.join("registry"))
-            || path.starts_with(self.cargo_home.join("git"))
+        ["registry", "git"]
+            .iter()
+            .any(|sub| paths::below(path, &self.cargo_home.join(sub)).is_some())
     }
 }
 

@@ -175,16 +175,27 @@ fn listing(path: &Utf8Path) -> Digest {
     hasher.finish()
 }
 
-/// Where a program is found: a path as it is, a bare name on `PATH`.
+/// Where a program is found: a path as it is, a bare name on `PATH`. The
+/// suffix of executables may be missing from either, as for the system.
 pub fn find_program(name: &str) -> Option<Utf8PathBuf> {
-    if name.contains(['/', '\\']) {
-        return Utf8Path::new(name).canonicalize_utf8().ok();
-    }
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .filter_map(|dir| Utf8PathBuf::from_path_buf(dir.join(&file)).ok())
-        .find(|path| path.is_file())
-        .and_then(|path| path.canonicalize_utf8().ok())
+    let suffix = std::env::consts::EXE_SUFFIX;
+    let has_suffix = name.to_ascii_lowercase().ends_with(suffix);
+    let candidates = match has_suffix {
+        true => vec![name.to_owned()],
+        false => vec![format!("{name}{suffix}"), name.to_owned()],
+    };
+    let find = |dir: &Utf8Path| {
+        let mut paths = candidates.iter().map(|name| dir.join(name));
+        paths.find(|path| path.is_file())
+    };
+    let found = if name.contains(['/', '\\']) {
+        find(Utf8Path::new(""))
+    } else {
+        std::env::split_paths(&std::env::var_os("PATH")?)
+            .filter_map(|dir| Utf8PathBuf::from_path_buf(dir).ok())
+            .find_map(|dir| find(&dir))
+    };
+    found?.canonicalize_utf8().ok()
 }
 
 /// When any watched file was last changed, in nanoseconds since 1970.
