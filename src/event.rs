@@ -66,6 +66,8 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A diagnostic of rustc's, with colours, that nobody else shows.
+    Diagnostic(String),
     /// Another process holds cargo's lock on this directory; we wait.
     Blocking(&'static str),
     /// The cache could not be used for something; the build goes on.

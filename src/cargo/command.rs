@@ -77,10 +77,18 @@ impl Cargo {
     pub fn ask(&self, command: Command, what: &str) -> Result<Output, CargoError> {
         run(command, &self.program(), what)
     }
+
+    /// The same, and it may end as it likes.
+    ///
+    /// # Errors
+    /// When cargo cannot be started.
+    pub fn ask_however_it_ends(&self, command: Command) -> Result<Output, CargoError> {
+        output(command, &self.program())
+    }
 }
 
-fn run(mut command: Command, program: &str, what: &str) -> Result<Output, CargoError> {
-    let output = command
+fn output(mut command: Command, program: &str) -> Result<Output, CargoError> {
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -88,7 +96,11 @@ fn run(mut command: Command, program: &str, what: &str) -> Result<Output, CargoE
         .map_err(|source| CargoError::Start {
             program: program.to_owned(),
             source,
-        })?;
+        })
+}
+
+fn run(command: Command, program: &str, what: &str) -> Result<Output, CargoError> {
+    let output = output(command, program)?;
     if output.status.success() {
         Ok(output)
     } else {

@@ -30,7 +30,7 @@ pub fn named(unit: &GraphUnit, package: &str) -> Named {
         "custom-build" => "build script".to_owned(),
         _ => "lib".to_owned(),
     };
-    let is_test = unit.mode == "test";
+    let is_test = unit.test;
     let own_test = is_test && !matches!(kind, "test" | "bench");
     let mode = if own_test { " test" } else { "" };
     let tests = if own_test { " --tests" } else { "" };

@@ -76,7 +76,7 @@ pub fn fingerprint_name(unit: &GraphUnit) -> String {
         _ => "lib",
     };
     let flavor = match unit.mode.as_str() {
-        "test" => "test-",
+        _ if unit.test => "test-",
         "run-custom-build" => "run-",
         "doc" => "doc-",
         _ => "",
@@ -301,7 +301,7 @@ impl Scan {
     }
 
     fn spread(&mut self, unit: &GraphUnit, place: &Place, files: &mut Vec<UnitFile>) {
-        let is_example = unit.target.kind.iter().any(|k| k == "example") && unit.mode != "test";
+        let is_example = unit.target.kind.iter().any(|k| k == "example") && !unit.test;
         let sub = if is_example { "examples" } else { "deps" };
         let dir = format!("{}/{sub}", place.profile_dir);
         let name = crate_name(unit);

@@ -16,6 +16,8 @@ pub enum Message {
     Artifact(Artifact),
     /// A build script was run, or found fresh.
     Script(Script),
+    /// rustc says something about a unit.
+    Diagnostic(Diagnostic),
     /// Something else; only ever handed on.
     Other,
 }
@@ -37,6 +39,15 @@ pub struct Artifact {
     pub executable: Option<String>,
     /// Whether cargo found it fresh.
     pub fresh: bool,
+}
+
+/// `compiler-message`, as far as a person reads it.
+#[derive(Debug)]
+pub struct Diagnostic {
+    /// The text for a terminal.
+    pub rendered: String,
+    /// Whether the build fails because of it.
+    pub is_error: bool,
 }
 
 /// The profile in a `compiler-artifact`.
@@ -91,7 +102,25 @@ pub fn parse(line: &str) -> Option<Message> {
         "build-script-executed" => {
             serde_json::from_str(line).map_or(Message::Other, Message::Script)
         }
+        "compiler-message" => diagnostic(line).map_or(Message::Other, Message::Diagnostic),
         _ => Message::Other,
+    })
+}
+
+fn diagnostic(line: &str) -> Option<Diagnostic> {
+    #[derive(Deserialize)]
+    struct Outer {
+        message: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        rendered: Option<String>,
+        level: String,
+    }
+    let Inner { rendered, level } = serde_json::from_str::<Outer>(line).ok()?.message;
+    Some(Diagnostic {
+        rendered: rendered?,
+        is_error: level.starts_with("error"),
     })
 }
 
@@ -116,7 +145,7 @@ fn profile_of(unit: &GraphUnit) -> ArtifactProfile {
         debuginfo: unit.profile.debuginfo.clone(),
         debug_assertions: unit.profile.debug_assertions,
         overflow_checks: unit.profile.overflow_checks,
-        test: unit.mode == "test",
+        test: unit.test,
     }
 }
 

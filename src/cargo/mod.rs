@@ -7,6 +7,7 @@
 //! they come from, so that a change there can be followed up.
 
 pub mod args;
+pub mod check;
 pub mod command;
 pub mod config;
 pub mod depinfo;

@@ -41,6 +41,9 @@ pub struct GraphUnit {
     pub platform: Option<String>,
     /// `build`, `check`, `test`, `run-custom-build`, `doc`, ...
     pub mode: String,
+    /// Whether it is compiled with `--test`. cargo prints the mode `check` for
+    /// a crate and for its tests alike; see [`super::check`].
+    pub test: bool,
     /// Enabled features.
     pub features: Vec<String>,
     /// Indices of the units this one depends on.
@@ -58,6 +61,7 @@ struct StoredUnit {
     profile: Profile,
     platform: Option<String>,
     mode: String,
+    test: bool,
     features: Vec<String>,
     dependencies: Vec<usize>,
 }
@@ -71,6 +75,7 @@ impl From<StoredUnit> for GraphUnit {
             profile,
             platform,
             mode,
+            test,
             features,
             dependencies,
         } = unit;
@@ -81,6 +86,7 @@ impl From<StoredUnit> for GraphUnit {
             profile,
             platform,
             mode,
+            test,
             features,
             dependencies,
             raw: Value::Null,
@@ -97,6 +103,7 @@ impl From<GraphUnit> for StoredUnit {
             profile,
             platform,
             mode,
+            test,
             features,
             dependencies,
             raw: _,
@@ -108,6 +115,7 @@ impl From<GraphUnit> for StoredUnit {
             profile,
             platform,
             mode,
+            test,
             features,
             dependencies,
         }
@@ -188,6 +196,7 @@ impl GraphUnit {
                 incremental: printed.profile.incremental,
             },
             platform: printed.platform,
+            test: printed.mode == "test",
             mode: printed.mode,
             features: printed.features,
             dependencies: printed.dependencies.iter().map(|edge| edge.index).collect(),
@@ -213,9 +222,10 @@ impl UnitGraph {
     /// # Errors
     /// When cargo refuses, or answers in a version that we do not know.
     pub fn ask(cargo: &Cargo, inv: &Invocation) -> Result<(UnitGraph, String), CargoError> {
-        let what = format!("cargo {} --unit-graph", inv.verb);
+        let verb = inv.planned_verb();
+        let what = format!("cargo {verb} --unit-graph");
         let mut command = cargo.command();
-        command.arg(&inv.verb);
+        command.arg(verb);
         let args = inv.planning_args();
         let end = args.iter().position(|a| a == "--").unwrap_or(args.len());
         command
@@ -223,9 +233,44 @@ impl UnitGraph {
             .args(["--unit-graph", "-Zunstable-options", "--color=always"])
             .args(&args[end..])
             .env("RUSTC_BOOTSTRAP", "1");
+        if verb == "run" {
+            // cargo panics after printing it (rust-lang/cargo: `ops::run` takes
+            // a build for granted). Its warnings come when it is run.
+            let printed = cargo.ask_however_it_ends(command)?;
+            return match UnitGraph::parse(&printed.stdout) {
+                Ok(graph) => Ok((graph, String::new())),
+                Err(_) => Err(CargoError::Refused {
+                    what,
+                    status: printed.status,
+                }),
+            };
+        }
         let output = cargo.ask(command, &what)?;
         let graph = UnitGraph::parse(&output.stdout)?;
         Ok((graph, String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+
+    /// Keeps only some units: those for which `keep` says so and all of whose
+    /// dependencies are kept.
+    pub fn retain(&mut self, keep: impl Fn(&GraphUnit) -> bool) -> Result<(), CargoError> {
+        let mut kept = vec![false; self.units.len()];
+        for at in self.order()? {
+            let unit = &self.units[at];
+            kept[at] = keep(unit) && unit.dependencies.iter().all(|&dep| kept[dep]);
+        }
+        let mut places = 0..;
+        let place: Vec<Option<usize>> = kept
+            .iter()
+            .map(|kept| places.by_ref().take(usize::from(*kept)).next())
+            .collect();
+        let moved = |list: &[usize]| list.iter().filter_map(|&at| place[at]).collect();
+        self.roots = moved(&self.roots);
+        let mut at = 0..;
+        self.units.retain(|_| at.next().is_some_and(|at| kept[at]));
+        for unit in &mut self.units {
+            unit.dependencies = moved(&unit.dependencies);
+        }
+        Ok(())
     }
 
     /// Reads a unit graph and checks that its indices stay inside it.
@@ -342,6 +387,16 @@ mod tests {
     fn dependencies_come_first() {
         let graph = UnitGraph::parse(graph(&[&[1, 2], &[2], &[]]).as_bytes()).unwrap();
         assert_eq!(graph.order().unwrap(), [2, 1, 0]);
+    }
+
+    #[test]
+    fn what_rests_on_something_dropped_is_dropped() {
+        let mut graph = UnitGraph::parse(graph(&[&[1], &[2], &[], &[2]]).as_bytes()).unwrap();
+        graph.units[1].mode = "doc".into();
+        graph.retain(|unit| unit.mode != "doc").unwrap();
+        assert_eq!(graph.roots, [0; 0]);
+        let edges: Vec<_> = graph.units.iter().map(|unit| &unit.dependencies).collect();
+        assert_eq!(edges, [&vec![], &vec![0]]);
     }
 
     #[test]

@@ -4,27 +4,29 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::afterwards;
-use super::plain::{exit_code, plainly};
+use super::plain::{exit_code, hand_over, plainly};
 use super::settings::Settings;
 use super::term::{choose_colours, style};
 use crate::cache::Store;
-use crate::cargo::args::Invocation;
+use crate::cargo::args::{Invocation, Selection};
 use crate::cargo::command::Cargo;
-use crate::exec::session::{Session, SessionError};
+use crate::exec::session::{Session, SessionError, Start};
 use crate::plan::PlanError;
 use crate::report::human::Human;
 use crate::report::tally::Tally;
 
 /// Whether these arguments are for cargo alone: they print something else than
-/// a build does, or cargo's unit graph does not tell what they mean. It gives
-/// `check` units of a crate and of its tests the same mode.
+/// a build does, or cargo's unit graph does not tell what they mean
+/// ([`crate::cargo::check`]).
 pub fn steps_aside(inv: &Invocation) -> bool {
-    const TESTS: &[&str] = &["--tests", "--test", "--benches", "--bench", "--all-targets"];
-    let named = |arg: &String| {
-        let name = arg.split('=').next().unwrap_or(arg);
-        TESTS.contains(&name) || name == "--profile"
-    };
-    inv.passthrough.is_some() || (inv.verb == "check" && inv.args.iter().any(named))
+    let check = inv.planned_verb() == "check";
+    let Selection {
+        all: _,
+        tests,
+        others,
+        test_profile,
+    } = inv.selection;
+    inv.passthrough.is_some() || (check && (test_profile || (tests && others)))
 }
 
 /// Restores what can be reused, lets cargo build the rest, and tells of it.
@@ -33,6 +35,10 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
         return plainly(cargo, inv);
     }
     let style = style(inv);
+    let inv = &Invocation {
+        verbose: style.verbose,
+        ..inv.clone()
+    };
     choose_colours(inv);
     let human = Human::new(style, begun);
     if let Some(problem) = settings.obstacle() {
@@ -57,16 +63,21 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
         sink: &tally,
         verbose: style.verbose,
         quiet: style.quiet,
-        always_cargo: wants_cargo_itself(inv),
+        start: start(inv),
     };
     match session.build() {
         Ok(outcome) => {
-            if outcome.status.is_none() {
+            if outcome.status.is_none() && !outcome.cargo_follows {
                 human.cargo_lines(&outcome.lines, &outcome.finished);
             }
+            human.executables(&outcome.executables);
             human.summary(&outcome.summary);
             afterwards::tell(&tally, &human, &outcome, inv, settings, &store, begun);
-            outcome.status.map_or(ExitCode::SUCCESS, exit_code)
+            match outcome.status {
+                _ if outcome.cargo_follows => follow(cargo, inv, outcome.status.is_some()),
+                Some(status) => exit_code(status),
+                None => ExitCode::SUCCESS,
+            }
         }
         // cargo has said why it refuses, or will when it is run.
         Err(SessionError::Plan(PlanError::Cargo(crate::cargo::CargoError::Refused { .. }))) => {
@@ -79,10 +90,28 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
     }
 }
 
-/// `--timings=VALUE`: what values there are, only cargo knows. A plain
-/// `--timings` is answered by a report of ours, and by cargo's own if cargo
-/// has something to do.
-fn wants_cargo_itself(inv: &Invocation) -> bool {
-    let mut before_dashes = inv.args.iter().take_while(|arg| *arg != "--");
-    before_dashes.any(|arg| arg.starts_with("--timings="))
+fn start(inv: &Invocation) -> Start {
+    // What values `--timings=` has, only cargo knows. A plain `--timings` is
+    // answered by a report of ours, and by cargo's own if cargo has something
+    // to do.
+    let timings = |arg: &String| arg.starts_with("--timings=");
+    if inv.executes() {
+        Start::BeforeVerb
+    } else if inv.does_more() {
+        Start::WithVerb
+    } else if inv.args[..inv.own].iter().any(timings) {
+        Start::Always
+    } else {
+        Start::IfNeeded
+    }
+}
+
+/// Starts cargo for the verb itself: all that it needs is there. `recorded`
+/// says that cargo has been started before, to build.
+fn follow(cargo: &Cargo, inv: &Invocation, recorded: bool) -> ExitCode {
+    let args = match recorded {
+        true => inv.executing_args(),
+        false => inv.args.clone(),
+    };
+    hand_over(cargo, &inv.verb, &args)
 }

@@ -29,6 +29,14 @@ const PLANNED: &[(&str, &str)] = &[
     ("check", "check"),
     ("c", "check"),
     ("rustc", "rustc"),
+    ("test", "test"),
+    ("t", "test"),
+    ("run", "run"),
+    ("r", "run"),
+    ("bench", "bench"),
+    ("doc", "doc"),
+    ("d", "doc"),
+    ("clippy", "clippy"),
 ];
 
 /// Runs the command that the arguments ask for.

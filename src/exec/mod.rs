@@ -8,6 +8,7 @@
 
 mod account;
 pub mod capture;
+pub mod executables;
 pub mod macros;
 mod origins;
 pub mod proof;
@@ -16,3 +17,4 @@ pub mod restore;
 pub mod run;
 pub mod scan;
 pub mod session;
+mod sums;

@@ -2,7 +2,9 @@
 //!
 //! cargo is started once, with the user's arguments. Its JSON messages tell
 //! which files belong to which unit; they are handed on byte for byte if the
-//! user asked for them, and kept to ourselves otherwise.
+//! user asked for them, and kept to ourselves otherwise. For a verb that runs
+//! tests or a program, that recording run only builds, and cargo is started
+//! once more for the verb: what it starts has our stdin, stdout and stderr.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -12,10 +14,11 @@ use camino::Utf8Path;
 use fs_err as fs;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::cargo::args::Invocation;
+use crate::cargo::args::{Messages, Recording};
 use crate::cargo::command::Cargo;
 use crate::cargo::layout::{self, Place, Scan};
-use crate::cargo::messages::{self, Artifact, Message, Script};
+use crate::cargo::messages::{self, Artifact, Diagnostic, Message, Script};
+use crate::event::{Event, Sink};
 use crate::plan::{Plan, PlanUnit};
 
 /// How a run of cargo went.
@@ -26,29 +29,37 @@ pub struct Ran {
     pub messages: Vec<Message>,
 }
 
-/// Runs cargo with stdout handed through, and nothing else: the plain build.
+/// Becomes cargo where the system can do that, and otherwise runs it to its
+/// end: for runs after which nothing is left to do here. Terminal, signals and
+/// exit code are cargo's own then.
 ///
 /// # Errors
 /// When cargo cannot be started.
-pub fn plain(cargo: &Cargo, verb: &str, args: &[String]) -> std::io::Result<ExitStatus> {
+pub fn become_cargo(cargo: &Cargo, verb: &str, args: &[String]) -> std::io::Result<ExitStatus> {
     let mut command = cargo.command();
     command.arg(verb).args(args);
-    run(command, None).map(|ran| ran.status)
+    #[cfg(unix)]
+    return Err(std::os::unix::process::CommandExt::exec(&mut command));
+    #[cfg(not(unix))]
+    return run(command, None).map(|ran| ran.status);
 }
 
 /// Runs cargo and reads its messages.
 ///
 /// # Errors
 /// When cargo cannot be started.
-pub fn recorded(cargo: &Cargo, inv: &Invocation) -> std::io::Result<Ran> {
+pub fn recorded(cargo: &Cargo, recording: &Recording, sink: &dyn Sink) -> std::io::Result<Ran> {
     let mut command = cargo.command();
-    command.arg(&inv.verb).args(inv.recording_args());
-    run(command, Some(inv.wants_json()))
+    command.arg(&recording.verb).args(&recording.args);
+    run(command, Some((recording.messages, sink)))
 }
 
-/// Runs a command to its end. `record` keeps its messages, and hands stdout on
-/// if true; without it, stdout is inherited.
-fn run(command: std::process::Command, record: Option<bool>) -> std::io::Result<Ran> {
+/// Runs a command to its end. With `record`, its messages are kept; without,
+/// stdout is inherited.
+fn run(
+    command: std::process::Command,
+    record: Option<(Messages, &dyn Sink)>,
+) -> std::io::Result<Ran> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -61,8 +72,9 @@ fn run(command: std::process::Command, record: Option<bool>) -> std::io::Result<
         let stdout = child.stdout.take();
         let reader = async {
             let mut found = Vec::new();
-            if let (Some(stdout), Some(hand_on)) = (stdout, record) {
-                read(stdout, hand_on, &mut found).await?;
+            if let (Some(stdout), Some((messages, sink))) = (stdout, record) {
+                let mut held = Held::new(messages, sink);
+                read(stdout, &mut held, &mut found).await?;
             }
             std::io::Result::Ok(found)
         };
@@ -103,7 +115,7 @@ async fn terminated() {
 
 async fn read(
     stdout: tokio::process::ChildStdout,
-    hand_on: bool,
+    held: &mut Held<'_>,
     found: &mut Vec<Message>,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, stdout);
@@ -120,11 +132,49 @@ async fn read(
             .and_then(|text| messages::parse(text.trim_end()));
         // What is no message was printed by somebody else (a proc macro, rustc
         // with `--print`) and belongs to the user.
-        if !closed && (hand_on || message.is_none()) {
+        let hand_on = held.messages == Messages::HandOn || message.is_none();
+        if !closed && hand_on {
             let mut out = std::io::stdout().lock();
             closed = out.write_all(&line).and_then(|()| out.flush()).is_err();
         }
-        found.extend(message.filter(|message| !matches!(message, Message::Other)));
+        match message {
+            Some(Message::Diagnostic(diagnostic)) => held.take(diagnostic),
+            Some(Message::Other) | None => {}
+            Some(message) => found.push(message),
+        }
+    }
+}
+
+/// Diagnostics that are held back: if all goes well, cargo repeats them when
+/// it is started for the verb itself. Once there is an error, they are shown.
+struct Held<'a> {
+    messages: Messages,
+    sink: &'a dyn Sink,
+    texts: Vec<String>,
+    failed: bool,
+}
+
+impl Held<'_> {
+    fn new(messages: Messages, sink: &dyn Sink) -> Held<'_> {
+        Held {
+            messages,
+            sink,
+            texts: Vec::new(),
+            failed: false,
+        }
+    }
+
+    fn take(&mut self, diagnostic: Diagnostic) {
+        if self.messages != Messages::Hold {
+            return;
+        }
+        self.texts.push(diagnostic.rendered);
+        self.failed |= diagnostic.is_error;
+        if self.failed {
+            for text in self.texts.drain(..) {
+                self.sink.event(Event::Diagnostic(text));
+            }
+        }
     }
 }
 
@@ -185,7 +235,7 @@ impl<'a> Assigner<'a> {
             let package = match &message {
                 Message::Artifact(artifact) => artifact.package_id.clone(),
                 Message::Script(script) => script.package_id.clone(),
-                Message::Other => continue,
+                Message::Diagnostic(_) | Message::Other => continue,
             };
             open.entry(package).or_default().push(message);
         }
@@ -240,7 +290,7 @@ impl<'a> Assigner<'a> {
         let files: Vec<&str> = match message {
             Message::Artifact(artifact) => artifact.filenames.iter().map(String::as_str).collect(),
             Message::Script(script) => vec![&script.out_dir],
-            Message::Other => vec![],
+            Message::Diagnostic(_) | Message::Other => vec![],
         };
         let profile_dir = layout::profile_dir(&unit.graph);
         files.iter().find_map(|file| {
@@ -336,6 +386,6 @@ fn is_about(message: &Message, unit: &PlanUnit) -> bool {
     match message {
         Message::Artifact(artifact) => artifact.matches(&unit.graph),
         Message::Script(script) => unit.is_run() && script.package_id == unit.graph.pkg_id,
-        Message::Other => false,
+        Message::Diagnostic(_) | Message::Other => false,
     }
 }

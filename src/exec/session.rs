@@ -10,17 +10,19 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use filetime::FileTime;
 
-use super::account::{self, RanNow};
+use super::account::RanNow;
 use super::capture::Capture;
+use super::executables;
 use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
 use super::run::{self, Built};
+use super::sums::{restored, saved, summary_of_build, was_built};
 use crate::cache::{CacheError, Store};
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 use crate::cargo::lock::TargetLock;
 use crate::event::{CargoLine, Event, Phase, Sink, Summary};
-use crate::plan::inputs::{Memo, Stamp};
+use crate::plan::inputs::Memo;
 use crate::plan::lookup::{Decision, decide};
 use crate::plan::make::make;
 use crate::plan::state::{self, Shared, State, UnitState};
@@ -56,10 +58,15 @@ pub enum SessionError {
 pub struct Outcome {
     /// cargo's exit status; none if it was not started.
     pub status: Option<ExitStatus>,
+    /// Whether cargo has still to be started for the verb itself.
+    pub cargo_follows: bool,
     /// What cargo would have printed, if it was not started.
     pub lines: Vec<CargoLine>,
     /// What its last line says is finished.
     pub finished: String,
+    /// What cargo prints after that line (`--no-run`), but not while it tells
+    /// us in JSON.
+    pub executables: Vec<CargoLine>,
     /// The figures.
     pub summary: Summary,
 }
@@ -78,8 +85,28 @@ pub struct Session<'a> {
     pub verbose: u8,
     /// Whether cargo would only print errors.
     pub quiet: bool,
-    /// cargo has to be started even if nothing is missing (`--timings`).
-    pub always_cargo: bool,
+    /// When cargo is started.
+    pub start: Start,
+}
+
+/// When cargo is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// When something is missing.
+    IfNeeded,
+    /// Always, and so that it tells what it builds (`--timings=VALUE`).
+    Always,
+    /// When something is missing, to build it, and then again by the caller
+    /// for the verb itself, which runs tests or a program.
+    BeforeVerb,
+    /// The same, but building and the verb itself are one run (`doc`).
+    WithVerb,
+}
+
+impl Start {
+    fn is_callers(self) -> bool {
+        matches!(self, Start::BeforeVerb | Start::WithVerb)
+    }
 }
 
 /// The plan and what is known of the target directory.
@@ -110,7 +137,7 @@ impl Session<'_> {
         let nothing_to_do = decisions
             .iter()
             .all(|d| d.verdict == Verdict::InPlace && !d.touched)
-            && !self.always_cargo
+            && self.start != Start::Always
             && uplifted_in_place(&remembered.state);
         if nothing_to_do && let Some(outcome) = self.replay(&remembered.state, &decisions) {
             if remembered.is_new || remembered.memo.hashed() > 0 {
@@ -136,7 +163,7 @@ impl Session<'_> {
 
         let all_there = decisions.iter().all(|d| d.output.is_some()) && !unknown.contains(&true);
         if all_there
-            && !self.always_cargo
+            && self.start != Start::Always
             && let Some(outcome) = self.replay(&remembered.state, &decisions)
         {
             drop(lock);
@@ -359,9 +386,14 @@ impl Session<'_> {
         self.remember(name, &mut remembered);
         let begun = Instant::now();
         let started = file_nanos(stamp_before_now(Duration::from_millis(SETTLE_MS)));
-        let ran = run::recorded(self.cargo, self.inv).map_err(|source| SessionError::System {
-            what: "start cargo",
-            source,
+        let recording = self
+            .inv
+            .recording(executables::only_bin(&remembered.state.plan));
+        let ran = run::recorded(self.cargo, &recording, self.sink).map_err(|source| {
+            SessionError::System {
+                what: "start cargo",
+                source,
+            }
         })?;
         self.done(Phase::Cargo, begun);
 
@@ -375,6 +407,10 @@ impl Session<'_> {
         let mut others = false;
         let lock = self.lock(plan, &mut || others = true);
         let built = Built::assign(plan, ran.messages);
+        let executables = match ran.status.success() {
+            true => executables::lines(plan, self.inv, &executables::of_messages(&built)),
+            false => Vec::new(),
+        };
         let mut outputs: Vec<Option<Digest>> = decisions.iter().map(|d| d.output).collect();
         let mut wanted = vec![false; plan.units.len()];
         let mut distrusted = Vec::new();
@@ -449,8 +485,10 @@ impl Session<'_> {
         self.done(Phase::Capture, begun);
         Ok(Outcome {
             status: Some(ran.status),
+            cargo_follows: self.start == Start::BeforeVerb && ran.status.success(),
             lines: Vec::new(),
             finished,
+            executables,
             summary,
         })
     }
@@ -467,11 +505,16 @@ impl Session<'_> {
 
     fn replay(&self, state: &State, decisions: &[Decision]) -> Option<Outcome> {
         let (plan, units) = (&state.plan, &state.units);
-        let lines = replay::lines(plan, units, self.inv, self.verbose, self.quiet)?;
+        let lines = match self.start.is_callers() {
+            true => Vec::new(),
+            false => replay::lines(plan, units, self.inv, self.verbose, self.quiet)?,
+        };
         Some(Outcome {
             status: None,
+            cargo_follows: self.start.is_callers(),
             lines,
             finished: state.plan.finished.clone(),
+            executables: executables::lines(plan, self.inv, &executables::of_states(plan, units)),
             summary: Summary {
                 units: decisions.len(),
                 reused: decisions.len(),
@@ -521,49 +564,4 @@ fn uplifted_in_place(state: &State) -> bool {
             !unit.is_uplifted()
                 || (!known.uplifted.is_empty() && known.uplifted.iter().all(|f| f.is_in_place()))
         })
-}
-
-fn restored(decisions: &[Decision]) -> usize {
-    let hit = |decision: &&Decision| decision.verdict == Verdict::Hit;
-    decisions.iter().filter(hit).count()
-}
-
-/// The recorded build time of what cargo alone would have built: restored
-/// units, touched ones, and everything above those.
-fn saved(plan: &Plan, decisions: &[Decision], units: &[Option<UnitState>]) -> Duration {
-    let needed = account::needed(plan, decisions, None);
-    let reused = |at: &usize| needed[*at] && decisions[*at].output.is_some();
-    let known = (0..plan.units.len()).filter(reused);
-    let total = known
-        .filter_map(|at| Some(units[at].as_ref()?.build_ms))
-        .sum();
-    Duration::from_millis(total)
-}
-
-/// Whether cargo compiled or ran a unit since `started`. Its messages do not
-/// tell that of build scripts; the time at which it started one does.
-fn was_built(plan: &Plan, built: &Built, at: usize, started: i64) -> bool {
-    match (&built.artifacts[at], plan.units[at].is_run()) {
-        (Some(artifact), _) => !artifact.fresh,
-        (None, true) => built.places[at].as_ref().is_some_and(|place| {
-            let path = plan.dirs.build.join(place.started(true));
-            Stamp::of(&path).is_ok_and(|stamp| stamp.modified >= started)
-        }),
-        (None, false) => false,
-    }
-}
-
-fn summary_of_build(plan: &Plan, decisions: &[Decision], built: &Built, started: i64) -> Summary {
-    let compiled = (0..plan.units.len())
-        .filter(|&at| was_built(plan, built, at, started))
-        .count();
-    let told = built.places.iter().filter(|place| place.is_some()).count();
-    let reused_ms = decisions.iter().filter_map(|d| d.variant.as_ref());
-    Summary {
-        units: plan.units.len(),
-        reused: told.saturating_sub(compiled),
-        restored: restored(decisions),
-        compiled,
-        saved: Duration::from_millis(reused_ms.map(|v| v.build_ms).sum()),
-    }
 }

@@ -231,6 +231,9 @@ impl Common {
             hasher.part("linking", &self.linking.0);
         }
         hasher.part("unit", portable(unit, of.dirs).to_string().as_bytes());
+        if unit.test && unit.mode == "check" {
+            hasher.part("test", &[]);
+        }
         for dep in deps {
             hasher.part("dependency", &dep.0);
         }

@@ -10,6 +10,7 @@ use super::key::{self, Common};
 use super::watch::{Watch, WatchKind, Watcher, find_program};
 use super::{Dirs, Plan, PlanError, PlanUnit, Term};
 use crate::cargo::args::Invocation;
+use crate::cargo::check::mark_tests;
 use crate::cargo::command::Cargo;
 use crate::cargo::config::Config;
 use crate::cargo::diagnostics::named;
@@ -65,9 +66,11 @@ pub fn make(
         });
         (graph.join(), rest)
     });
-    let (graph, warnings) =
+    let (mut graph, warnings) =
         graph.map_err(|_| PlanError::Surroundings("the planning thread failed".into()))??;
     let (workspace, toolchain) = rest?;
+    leave_to_cargo(&mut graph, inv, &workspace)?;
+    mark_tests(&mut graph, inv.selection)?;
 
     let dirs = Dirs {
         workspace: workspace.root.clone(),
@@ -113,6 +116,29 @@ pub fn make(
         watches: watcher.finish(),
         toolchain_note,
     })
+}
+
+/// Takes out of the plan what only cargo itself makes: documentation, tests of
+/// documentation, and what clippy compiles in rustc's place (cargo-clippy sets
+/// `RUSTC_WORKSPACE_WRAPPER`, which goes for members and is part of their
+/// hash).
+fn leave_to_cargo(
+    graph: &mut UnitGraph,
+    inv: &Invocation,
+    workspace: &Workspace,
+) -> Result<(), PlanError> {
+    let modes = ["build", "check", "test", "run-custom-build"];
+    let linted = |unit: &GraphUnit| {
+        let path = Utf8Path::new(&unit.target.src_path);
+        let package = workspace.package(&unit.pkg_id, path);
+        let member = package.is_none_or(|package| package.origin == Origin::Member);
+        inv.verb == "clippy" && member && unit.mode != "run-custom-build"
+    };
+    let keep = |unit: &GraphUnit| modes.contains(&unit.mode.as_str()) && !linted(unit);
+    if !graph.units.iter().all(keep) {
+        graph.retain(keep)?;
+    }
+    Ok(())
 }
 
 /// Of what cargo printed while planning, that which it repeats with every
@@ -344,8 +370,8 @@ fn plan_units(
         position[unit] = at;
     }
     let mut manifests = Manifests::default();
-    let extra_args = match (inv.verb.as_str(), inv.args.iter().position(|a| a == "--")) {
-        ("rustc", Some(at)) => &inv.args[at + 1..],
+    let extra_args = match inv.verb.as_str() {
+        "rustc" => inv.args[inv.own..].get(1..).unwrap_or_default(),
         _ => &[],
     };
     let mut units: Vec<PlanUnit> = Vec::with_capacity(order.len());
@@ -398,9 +424,11 @@ fn plan_units(
                 common.unit(graph_unit, &of, &dep_keys)
             })
         };
-        units.push(plan_unit(
-            graph_unit, &package, dirs, action, key, deps, is_root,
-        ));
+        units.push(PlanUnit {
+            is_root,
+            rank: index,
+            ..plan_unit(graph_unit, &package, dirs, action, key, deps)
+        });
     }
     for path in manifests.files() {
         watcher.add(path, WatchKind::File);
@@ -415,7 +443,6 @@ fn plan_unit(
     action: Action,
     key: Result<Digest, String>,
     deps: Vec<usize>,
-    is_root: bool,
 ) -> PlanUnit {
     let package_dir = package.manifest_path.parent().unwrap_or(Utf8Path::new(""));
     // cargo: `path_args`
@@ -433,7 +460,8 @@ fn plan_unit(
         key,
         deps,
         dep_names: dep_names(graph),
-        is_root,
+        is_root: false,
+        rank: 0,
         shows_warnings: graph.pkg_id.starts_with("path+"),
         linkable: !graph.profile.incremental,
         artifact_head: artifact_head(graph, package.manifest_path.as_str()),
@@ -458,8 +486,8 @@ fn title(unit: &GraphUnit, package: &Package) -> String {
     let what = match (unit.mode.as_str(), kind) {
         ("run-custom-build", _) => "build script run".to_owned(),
         (_, "custom-build") => "build script".to_owned(),
-        (mode, "lib" | "rlib" | "proc-macro") if mode != "test" => kind.to_owned(),
-        ("test", kind) => format!("{kind} {:?} test", unit.target.name),
+        (_, "lib" | "rlib" | "proc-macro") if !unit.test => kind.to_owned(),
+        (_, kind) if unit.test => format!("{kind} {:?} test", unit.target.name),
         (_, kind) => format!("{kind} {:?}", unit.target.name),
     };
     format!("{} {} ({what})", package.name, package.version)

@@ -118,6 +118,8 @@ pub struct PlanUnit {
     pub dep_names: Vec<String>,
     /// Whether the command line asks for it.
     pub is_root: bool,
+    /// Its place in cargo's own order.
+    pub rank: usize,
     /// Whether cargo shows this unit's warnings (path packages).
     pub shows_warnings: bool,
     /// Whether files of it may be hard-linked from the store.

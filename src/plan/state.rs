@@ -19,7 +19,7 @@ use crate::cargo::messages::Script;
 use crate::unit::{Digest, KeyHasher, Role};
 
 /// Begins every state file; the digit is its version.
-const MAGIC: &[u8; 4] = b"ZBS1";
+const MAGIC: &[u8; 4] = b"ZBS2";
 
 /// Everything remembered of one invocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]

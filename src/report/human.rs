@@ -92,10 +92,20 @@ impl Human {
         }
     }
 
+    /// Prints what cargo says after its last line under `--no-run`.
+    pub fn executables(&self, lines: &[CargoLine]) {
+        for line in lines {
+            if let (CargoLine::Status(word, text), false) = (line, self.style.quiet) {
+                self.line(format_args!("{STATUS}{word:>12}{RESET} {text}"));
+            }
+        }
+    }
+
     /// Prints the one line at the end, and the phases under `-v`.
     pub fn summary(&self, summary: &Summary) {
         self.progress.finish();
-        if self.style.quiet {
+        // Of a verb that is cargo's alone there is nothing to tell.
+        if self.style.quiet || summary.units == 0 {
             return;
         }
         if self.style.verbose > 0 {
@@ -201,6 +211,9 @@ impl Sink for Human {
                 ));
             }
             Event::Blocking(_) => {}
+            Event::Diagnostic(text) => {
+                self.line(format_args!("{}", text.strip_suffix('\n').unwrap_or(&text)))
+            }
             Event::Trouble(what) => {
                 let mut told = self.told();
                 told.troubles += 1;

@@ -49,7 +49,8 @@ impl<'a> Tally<'a> {
 impl Sink for Tally<'_> {
     fn event(&self, event: Event) {
         match &event {
-            Event::Begin(..) | Event::Step(_) | Event::Blocking(_) | Event::Missed { .. } => {}
+            Event::Begin(..) | Event::Step(_) | Event::Blocking(_) => {}
+            Event::Missed { .. } | Event::Diagnostic(_) => {}
             Event::PhaseDone(phase, time) => self.told().phases.push((*phase, *time)),
             Event::Accounted(account) => self.told().account = Some(account.clone()),
             Event::Trouble(what) => self.told().troubles.push(what.clone()),

@@ -132,6 +132,12 @@ impl Ran {
         figures.unwrap_or_else(|| panic!("the last line is no summary:\n{self}"))
     }
 
+    /// The figures, wherever the line is: cargo may have been started for the
+    /// verb itself after it. None if there is no such line.
+    pub fn summary_within(&self) -> Option<Summary> {
+        self.zbuild_lines().find_map(summary)
+    }
+
     /// How many units were compiled.
     #[track_caller]
     pub fn compiled(&self) -> usize {
@@ -179,10 +185,20 @@ impl Ran {
     /// This must be cargo's account, under `-v`, of a build of nothing.
     #[track_caller]
     pub fn assert_fresh(&self) {
+        self.assert_without_work(&["Dirty", "Compiling", "Checking", "Running", "Building"]);
+    }
+
+    /// The same of a verb that then runs what was built.
+    #[track_caller]
+    pub fn assert_built_nothing(&self) {
+        self.assert_without_work(&["Dirty", "Compiling", "Checking", "Documenting"]);
+    }
+
+    #[track_caller]
+    fn assert_without_work(&self, words: &[&str]) {
         let works = |line: &&str| {
             let word = line.split_whitespace().next().unwrap_or_default();
-            let indented = line.starts_with("   ");
-            indented && ["Dirty", "Compiling", "Checking", "Running", "Building"].contains(&word)
+            line.starts_with("   ") && words.contains(&word)
         };
         let work: Vec<&str> = self.stderr.lines().filter(works).collect();
         assert!(
