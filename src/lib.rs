@@ -24,6 +24,7 @@
 //! | room | what it is for |
 //! | --- | --- |
 //! | [`mod@unit`], [`event`] | the words that all others speak |
+//! | [`fault`] | the steps at which a test can end us; nothing in a release build |
 //! | [`cargo`] | all knowledge of cargo |
 //! | [`cache`] | all knowledge of the store |
 //! | [`plan`] | decides, and writes nothing |
@@ -42,6 +43,7 @@ pub mod cargo;
 pub mod cli;
 pub mod event;
 pub mod exec;
+pub mod fault;
 pub mod plan;
 pub mod report;
 pub mod unit;

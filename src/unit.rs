@@ -21,6 +21,12 @@ impl Digest {
     pub fn hex(&self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }
+
+    /// Reads what [`Digest::hex`] writes.
+    pub fn from_hex(hex: &str) -> Option<Digest> {
+        let hash = blake3::Hash::from_hex(hex).ok()?;
+        Some(Digest(*hash.as_bytes()))
+    }
 }
 
 impl fmt::Debug for Digest {

@@ -10,15 +10,21 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["report", "exec", "plan", "cargo", "cache", "event", "unit"],
+        &[
+            "report", "exec", "plan", "cargo", "cache", "event", "unit", "fault",
+        ],
     ),
     ("report", &["event", "unit"]),
-    ("exec", &["plan", "cargo", "cache", "event", "unit"]),
-    ("plan", &["cargo", "cache", "event", "unit"]),
-    ("cargo", &["event", "unit"]),
-    ("cache", &["event", "unit"]),
+    (
+        "exec",
+        &["plan", "cargo", "cache", "event", "unit", "fault"],
+    ),
+    ("plan", &["cargo", "cache", "event", "unit", "fault"]),
+    ("cargo", &["event", "unit", "fault"]),
+    ("cache", &["event", "unit", "fault"]),
     ("event", &["unit"]),
     ("unit", &[]),
+    ("fault", &[]),
 ];
 
 /// Files stay short enough to be read at one go.

@@ -13,6 +13,7 @@
 //! is noticed here before it is used again, and built anew.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cacache::{Algorithm, Integrity, WriteOpts};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,6 +22,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::{CacheError, system};
+use crate::fault;
 use crate::unit::Digest;
 
 /// The time of every content file, in seconds since 1970: the one that cargo
@@ -28,6 +30,15 @@ use crate::unit::Digest;
 /// target directories have it there too, and being equal everywhere it never
 /// makes one of them newer than another.
 pub const STORED_TIME: i64 = 1_153_704_088;
+
+/// Where cacache keeps contents.
+pub(super) const CONTENT_DIR: &str = "content-v2";
+
+/// Where cacache keeps its index.
+pub(super) const INDEX_DIR: &str = "index-v5";
+
+/// Where the seals are.
+pub(super) const SEALS_DIR: &str = "seals";
 
 /// cacache's own digest only names the file; blake3 is what we rely on.
 const ALGORITHM: Algorithm = Algorithm::Xxh3;
@@ -39,7 +50,7 @@ pub struct Blob {
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
-    /// cacache's name for it.
+    /// cacache's digest of it, in hexadecimal: the name of its file.
     pub name: String,
 }
 
@@ -47,12 +58,30 @@ pub struct Blob {
 #[derive(Debug)]
 pub struct Blobs {
     root: Utf8PathBuf,
+    added: AtomicU64,
+}
+
+/// What is known of an index entry.
+#[derive(Clone, Debug)]
+pub struct EntryFacts {
+    /// The content file of its value; none if its name makes no sense.
+    pub content: Option<Utf8PathBuf>,
+    /// When it was written, in seconds since 1970.
+    pub written: u64,
 }
 
 impl Blobs {
     /// The blobs below `root`.
     pub fn new(root: Utf8PathBuf) -> Blobs {
-        Blobs { root }
+        Blobs {
+            root,
+            added: AtomicU64::new(0),
+        }
+    }
+
+    /// How many bytes were stored so far that had not been there.
+    pub fn added(&self) -> u64 {
+        self.added.load(Ordering::Relaxed)
     }
 
     fn failed(&self, what: &'static str, why: impl ToString) -> CacheError {
@@ -81,6 +110,8 @@ impl Blobs {
             .write_all(bytes)
             .map_err(|why| self.failed("store a file", why))?;
         writer.commit().map_err(fail)?;
+        fault::point("put: content written");
+        self.added.fetch_add(blob.size, Ordering::Relaxed);
         let path = self.known_path(&blob)?;
         settle(&path).map_err(|why| self.failed("store a file", why))?;
         Ok(blob)
@@ -103,7 +134,9 @@ impl Blobs {
         }
         let _ = fs::remove_file(&path);
         let linked = fs::hard_link(file, &path).is_ok();
+        fault::point("adopt: linked");
         if linked && self.seal(&blob).is_ok() {
+            self.added.fetch_add(blob.size, Ordering::Relaxed);
             return Ok(blob);
         }
         let _ = fs::remove_file(&path);
@@ -127,7 +160,7 @@ impl Blobs {
 
     fn seal_path(&self, blob: &Blob) -> Utf8PathBuf {
         let hex = blob.digest.hex();
-        self.root.join("seals").join(&hex[..2]).join(&hex[2..])
+        self.root.join(SEALS_DIR).join(&hex[..2]).join(&hex[2..])
     }
 
     /// The cheap proof that a content file is what was stored.
@@ -150,19 +183,19 @@ impl Blobs {
 
     /// The content file of a blob; none when its name is not one of cacache's.
     pub fn path(&self, blob: &Blob) -> Option<Utf8PathBuf> {
-        let integrity: Integrity = blob.name.parse().ok()?;
-        if integrity.hashes.len() != 1 {
+        let hex = blob.name.as_str();
+        let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        if hex.len() != 32 || !hex.bytes().all(is_digit) {
             return None;
         }
-        let (algorithm, hex) = integrity.to_hex();
         // cacache: `content/path.rs`
         Some(
             self.root
-                .join("content-v2")
-                .join(algorithm.to_string())
-                .join(hex.get(0..2)?)
-                .join(hex.get(2..4)?)
-                .join(hex.get(4..)?),
+                .join(CONTENT_DIR)
+                .join(ALGORITHM.to_string())
+                .join(&hex[..2])
+                .join(&hex[2..4])
+                .join(&hex[4..]),
         )
     }
 
@@ -207,6 +240,7 @@ impl Blobs {
             let mut file = tempfile::NamedTempFile::new_in(dir)?;
             std::io::copy(&mut fs::File::open(&path)?, &mut file)?;
             file.persist(&path).map_err(|error| error.error)?;
+            fault::point("aged: copied");
             settle(&path)?;
         }
         Ok(path)
@@ -223,7 +257,9 @@ impl Blobs {
         if links(&path)? != Some(1) || super::tree::link(&path, to).is_err() {
             return Ok(false);
         }
+        fault::point("lend: linked");
         system::set_time(&path, time)?;
+        fault::point("lend: dated");
         // Without the seal its digest would have to be computed next time.
         self.seal(blob)?;
         Ok(true)
@@ -249,10 +285,31 @@ impl Blobs {
         Err(damaged())
     }
 
+    /// Removes a content that turned out to be of no use.
+    pub fn discard(&self, blob: &Blob) {
+        if let Some(path) = self.path(blob) {
+            // Gone already is as good.
+            let _ = fs::remove_file(path);
+        }
+    }
+
     /// The newest value of an index entry; none when there is none or it is
     /// damaged (cacache checks both the index line and the content).
     pub fn entry(&self, name: &str) -> Option<Vec<u8>> {
-        cacache::read_sync(&self.root, name).ok()
+        let integrity = self.entry_integrity(name)?.0;
+        cacache::read_hash_sync(&self.root, &integrity).ok()
+    }
+
+    /// What an index entry refers to, and when it was written in milliseconds
+    /// since 1970. None when it is damaged: ssri panics about digests that are
+    /// not well-formed.
+    fn entry_integrity(&self, name: &str) -> Option<(Integrity, u128)> {
+        let found = cacache::metadata_sync(&self.root, name).ok().flatten()?;
+        let well_formed = match found.integrity.hashes.as_slice() {
+            [hash] => hash.algorithm == ALGORITHM && is_base64_of_16(&hash.digest),
+            _ => false,
+        };
+        well_formed.then_some((found.integrity, found.time))
     }
 
     /// Sets an index entry and drops the content of its former value. cacache
@@ -263,17 +320,13 @@ impl Blobs {
     /// # Errors
     /// When the store cannot be written.
     pub fn set_entry(&self, name: &str, value: &[u8]) -> Result<(), CacheError> {
-        let former = cacache::metadata_sync(&self.root, name).ok().flatten();
+        let former = self.entry_integrity(name).map(|(former, _)| former);
         let write = || {
             cacache::write_sync_with_algo(ALGORITHM, &self.root, name, value)
                 .map_err(|why| self.failed("write a record", why))
         };
         let mut integrity = write()?;
-        if cacache::metadata_sync(&self.root, name)
-            .ok()
-            .flatten()
-            .is_none()
-        {
+        if self.entry_integrity(name).is_none() {
             // It has no value that `remove_fully` could stumble over.
             cacache::RemoveOpts::new()
                 .remove_fully(true)
@@ -281,12 +334,37 @@ impl Blobs {
                 .map_err(|why| self.failed("replace a damaged record", why))?;
             integrity = write()?;
         }
+        fault::point("record: written");
         if let Some(former) = former
-            && former.integrity != integrity
+            && former != integrity
         {
-            let _ = cacache::remove_hash_sync(&self.root, &former.integrity);
+            let _ = cacache::remove_hash_sync(&self.root, &former);
         }
         Ok(())
+    }
+
+    /// What is known of an index entry; none when there is none.
+    pub fn entry_facts(&self, name: &str) -> Option<EntryFacts> {
+        let (integrity, time) = self.entry_integrity(name)?;
+        let blob = Blob {
+            digest: Digest([0; 32]),
+            size: 0,
+            name: integrity.to_hex().1,
+        };
+        Some(EntryFacts {
+            content: self.path(&blob),
+            written: u64::try_from(time / 1000).unwrap_or_default(),
+        })
+    }
+
+    /// Writes an entry's index file anew, without the lines of former values.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn compact(&self, name: &str, bucket: &Utf8Path) -> Result<(), CacheError> {
+        let value = self.entry(name);
+        fs::remove_file(bucket)?;
+        value.map_or(Ok(()), |value| self.set_entry(name, &value))
     }
 }
 
@@ -299,6 +377,15 @@ fn digest(bytes: &[u8]) -> Digest {
     }
 }
 
+/// Whether a text is sixteen bytes in base64, with no bit left over.
+fn is_base64_of_16(text: &str) -> bool {
+    let Some(digits) = text.strip_suffix("==") else {
+        return false;
+    };
+    let is_digit = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/');
+    digits.len() == 22 && digits.bytes().all(is_digit) && digits.ends_with(['A', 'Q', 'g', 'w'])
+}
+
 fn name(bytes: &[u8]) -> Blob {
     let integrity = ssri::IntegrityOpts::new()
         .algorithm(ALGORITHM)
@@ -307,7 +394,7 @@ fn name(bytes: &[u8]) -> Blob {
     Blob {
         digest: digest(bytes),
         size: bytes.len() as u64,
-        name: integrity.to_string(),
+        name: integrity.to_hex().1,
     }
 }
 
@@ -435,6 +522,36 @@ mod tests {
             assert_eq!(blobs.entry("k"), None, "{damage:?}");
             blobs.set_entry("k", b"2").unwrap();
             assert_eq!(blobs.entry("k").as_deref(), Some(&b"2"[..]), "{damage:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_names_lead_nowhere() {
+        let (_dir, blobs) = blobs();
+        let mut blob = blobs.put(b"hello").unwrap();
+        let good = blob.name.clone();
+        assert!(blobs.path(&blob).unwrap().exists());
+        for name in [
+            "",
+            "xxh3-AAAA",
+            &good[1..],
+            "../../../../../../etc/passwd0123",
+            &good.to_uppercase(),
+            "é234567890123456789012345678901",
+        ] {
+            blob.name = name.to_owned();
+            assert_eq!(blobs.path(&blob), None, "{name:?}");
+            assert!(!blobs.has(&blob));
+        }
+        assert!(is_base64_of_16("AAAAAAAAAAAAAAAAAAAAAA=="));
+        for text in [
+            "",
+            "AAAA",
+            "AAAAAAAAAAAAAAAAAAAAAB==",
+            "AAAAAAAAAAAA-AAAAAAAAA==",
+            "AAAAAAAAAAAAAAAAAAAAAA=",
+        ] {
+            assert!(!is_base64_of_16(text), "{text:?}");
         }
     }
 

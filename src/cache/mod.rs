@@ -7,23 +7,30 @@
 //! damaged in it is a miss, never an error that stops a build.
 
 pub mod blobs;
+pub mod census;
+pub mod collect;
+pub mod format;
 mod history;
 pub mod record;
+pub mod retention;
 pub mod system;
 pub mod tree;
+pub mod uses;
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use self::blobs::Blobs;
 use self::record::Variant;
+use crate::fault;
 use crate::unit::Digest;
 
 /// The version of everything in the store. Another version lives in another
 /// directory, so that two versions of this tool share a machine unharmed.
-pub const STORE_VERSION: &str = "v1";
+pub const STORE_VERSION: &str = "v2";
 
 /// How many variants of one unit are kept: a day of edits, not all of history.
 const MAX_VARIANTS: usize = 64;
@@ -128,6 +135,11 @@ impl Store {
                 source,
             })?;
         }
+        // Whoever holds it for reading only opens what is there.
+        let _ = File::options()
+            .append(true)
+            .create(true)
+            .open(self.root.join("lock"));
         Ok(())
     }
 
@@ -140,9 +152,21 @@ impl Store {
         StoreGuard { _file: file }
     }
 
-    /// Holds the store for changing records.
+    /// Holds the store for changing records. Whoever does that holds it for
+    /// reading as well (see [`Store::guard`]), always before this one.
     fn exclusive(&self) -> Result<StoreGuard, CacheError> {
-        let path = self.root.join("lock");
+        self.lock("write.lock", true)
+            .map(|guard| guard.unwrap_or(StoreGuard { _file: None }))
+    }
+
+    /// Takes the store for oneself: nobody restores, records or changes
+    /// anything. None if somebody does and we are not to wait.
+    fn alone(&self, wait: bool) -> Result<Option<StoreGuard>, CacheError> {
+        self.lock("lock", wait)
+    }
+
+    fn lock(&self, name: &str, wait: bool) -> Result<Option<StoreGuard>, CacheError> {
+        let path = self.root.join(name);
         let io = |source| CacheError::Io {
             what: "lock",
             path: path.clone(),
@@ -155,12 +179,17 @@ impl Store {
             .truncate(false)
             .open(&path)
             .map_err(io)?;
-        match file.lock() {
-            Ok(()) => Ok(StoreGuard { _file: Some(file) }),
-            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-                Ok(StoreGuard { _file: None })
+        let locked = match wait {
+            true => file.lock().map_err(TryLockError::Error),
+            false => file.try_lock(),
+        };
+        match locked {
+            Ok(()) => Ok(Some(StoreGuard { _file: Some(file) })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                Ok(Some(StoreGuard { _file: None }))
             }
-            Err(error) => Err(io(error)),
+            Err(TryLockError::Error(error)) => Err(io(error)),
         }
     }
 
@@ -211,10 +240,14 @@ impl Store {
         for (key, change) in units {
             let mut variants = self.variants(&key);
             apply(&mut variants, change);
-            self.blobs
-                .set_entry(&entry_name(&key), &record::encode(&variants))?;
+            self.set_record(&key, &variants)?;
         }
         Ok(())
+    }
+
+    fn set_record(&self, key: &Digest, variants: &[Variant]) -> Result<(), CacheError> {
+        self.blobs
+            .set_entry(&entry_name(key), &record::encode(variants))
     }
 
     /// A remembered state, as it was saved.
@@ -229,24 +262,10 @@ impl Store {
     /// When it cannot be written.
     pub fn save_state(&self, key: &Digest, bytes: &[u8]) -> Result<(), CacheError> {
         self.prepare()?;
-        let path = self.state_path(key);
-        let io = |source| CacheError::Io {
-            what: "write",
-            path: path.clone(),
-            source,
-        };
-        let mut file = tempfile::NamedTempFile::new_in(self.root.join("state")).map_err(io)?;
-        std::io::Write::write_all(&mut file, bytes).map_err(io)?;
-        // Another process may read the old one just now.
-        let mut file = Some(file);
-        system::patiently(|| match file.take().map(|file| file.persist(&path)) {
-            Some(Err(error)) => {
-                file = Some(error.file);
-                Err(error.error)
-            }
-            _ => Ok(()),
-        })
-        .map_err(io)
+        fault::point("state: before");
+        write_whole(&self.state_path(key), bytes)?;
+        fault::point("state: written");
+        Ok(())
     }
 
     /// Forgets a state.
@@ -262,4 +281,33 @@ impl Store {
 
 fn entry_name(key: &Digest) -> String {
     format!("unit/{}", key.hex())
+}
+
+/// The unit that an index entry is the record of; none for other entries.
+fn unit_of_entry(name: &str) -> Option<Digest> {
+    name.strip_prefix("unit/").and_then(Digest::from_hex)
+}
+
+/// Replaces a file in one step: whoever reads it sees the old content or the
+/// new one.
+fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<(), CacheError> {
+    let io = |source| CacheError::Io {
+        what: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let dir = path.parent().unwrap_or(path);
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io)?;
+    std::io::Write::write_all(&mut file, bytes).map_err(io)?;
+    fault::point("write: before it is renamed");
+    // Another process may read the old one just now.
+    let mut file = Some(file);
+    system::patiently(|| match file.take().map(|file| file.persist(path)) {
+        Some(Err(error)) => {
+            file = Some(error.file);
+            Err(error.error)
+        }
+        _ => Ok(()),
+    })
+    .map_err(io)
 }

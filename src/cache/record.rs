@@ -7,10 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::blobs::Blob;
+use super::format::{self, Magic};
 use crate::unit::{Digest, Role, RootedPath};
 
 /// Begins every encoded record; the digit is its version.
-const MAGIC: &[u8; 4] = b"ZBR1";
+const RECORD: &Magic = b"ZBR1";
+
+/// Begins every encoded pack.
+const PACK: &Magic = b"ZBP1";
 
 /// One build of a unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,21 +148,20 @@ impl Variant {
 
 /// Encodes a record.
 pub fn encode(variants: &[Variant]) -> Vec<u8> {
-    // Encoding into memory has nothing to fail on.
-    postcard::to_extend(variants, MAGIC.to_vec()).unwrap_or_default()
+    format::encode(RECORD, variants)
 }
 
 /// Decodes a record; none when it is of another version or damaged.
 pub fn decode(bytes: &[u8]) -> Option<Vec<Variant>> {
-    postcard::from_bytes(bytes.strip_prefix(MAGIC)?).ok()
+    format::decode(RECORD, bytes)
 }
 
 /// Encodes a pack.
 pub fn encode_pack(pack: &Packed) -> Vec<u8> {
-    postcard::to_extend(pack, MAGIC.to_vec()).unwrap_or_default()
+    format::encode(PACK, pack)
 }
 
 /// Decodes a pack; none when it is of another version or damaged.
 pub fn decode_pack(bytes: &[u8]) -> Option<Packed> {
-    postcard::from_bytes(bytes.strip_prefix(MAGIC)?).ok()
+    format::decode(PACK, bytes)
 }

@@ -4,11 +4,15 @@
 //! another tree. Every file is made under a new inode, with the time and the
 //! mode it shall have, and no path can leave the directory it is meant for.
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use filetime::FileTime;
 use fs_err as fs;
 
 use super::system::{patiently, set_time};
+use crate::fault;
 
 /// How a blob gets into a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +27,12 @@ pub enum Way {
 /// Joins a stored path to a directory.
 ///
 /// # Errors
-/// When the path could lead elsewhere: absolute, with `..`, with a prefix, or
-/// with a name that Windows reserves. A record may come from elsewhere one day.
+/// When the path could lead elsewhere: absolute, with `..`, and on Windows with
+/// a prefix, a stream or the name of a device. A record may come from elsewhere
+/// one day.
 pub fn inside(dir: &Utf8Path, path: &str) -> std::io::Result<Utf8PathBuf> {
-    let relative = Utf8Path::new(path);
-    let plain = !path.is_empty()
-        && !path.contains(['\\', ':', '\0'])
-        && relative
-            .components()
-            .all(|part| matches!(part, Utf8Component::Normal(name) if !is_reserved(name)));
-    if plain {
-        Ok(dir.join(relative))
+    if is_inside(path, cfg!(windows)) {
+        Ok(dir.join(path))
     } else {
         Err(std::io::Error::other(format!(
             "the cache names a path outside of the target directory: {path:?}"
@@ -41,21 +40,99 @@ pub fn inside(dir: &Utf8Path, path: &str) -> std::io::Result<Utf8PathBuf> {
     }
 }
 
-fn is_reserved(name: &str) -> bool {
+fn is_inside(path: &str, on_windows: bool) -> bool {
+    let is_strange = |name: &str| {
+        matches!(name, "" | "." | "..")
+            || name.contains('\0')
+            || (on_windows && is_special_on_windows(name))
+    };
+    !path.split('/').any(is_strange)
+}
+
+/// What means something else than a file's name there (Microsoft: "Naming
+/// Files, Paths, and Namespaces").
+fn is_special_on_windows(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end();
     let stem = stem.to_ascii_lowercase();
-    let device = ["con", "prn", "aux", "nul", "conin$", "conout$"].contains(&stem.as_str());
-    let port = stem
-        .strip_prefix("com")
-        .or_else(|| stem.strip_prefix("lpt"))
-        .is_some_and(|rest| {
-            let mut rest = rest.chars();
-            let is_number = |c: char| c.is_ascii_digit() || matches!(c, '¹' | '²' | '³');
-            rest.next().is_some_and(is_number) && rest.next().is_none()
-        });
-    // Windows takes dots and spaces off the end: another file is meant then.
-    let is_cut = cfg!(windows) && name.ends_with(['.', ' ']);
-    device || port || is_cut
+    let is_device = ["con", "prn", "aux", "nul", "conin$", "conout$"].contains(&stem.as_str());
+    let number = stem.strip_prefix("com").or(stem.strip_prefix("lpt"));
+    let is_port = number.is_some_and(|number| {
+        let mut chars = number.chars();
+        let digit = |c: char| c.is_ascii_digit() || matches!(c, '\u{b9}' | '\u{b2}' | '\u{b3}');
+        chars.next().is_some_and(digit) && chars.next().is_none()
+    });
+    is_device || is_port || name.ends_with(['.', ' ']) || name.contains(['\\', ':'])
+}
+
+/// The directories below a root that a restore writes to. Each is looked at
+/// once: a symbolic link among them would lead out of the target directory.
+#[derive(Debug)]
+pub struct Below<'a> {
+    root: &'a Utf8Path,
+    seen: Mutex<HashSet<Utf8PathBuf>>,
+}
+
+/// Whoever keeps builds on another disk links the target directory, or a
+/// profile's in it; what lies deeper is cargo's.
+const MAY_BE_LINKS: usize = 2;
+
+impl<'a> Below<'a> {
+    /// Below this directory.
+    pub fn new(root: &'a Utf8Path) -> Below<'a> {
+        Below {
+            root,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The place of a file, in a directory that exists from now on.
+    ///
+    /// # Errors
+    /// When the path leads elsewhere, or the directory cannot be made.
+    pub fn file(&self, path: &str) -> std::io::Result<Utf8PathBuf> {
+        let file = inside(self.root, path)?;
+        if let Some((dir, _)) = path.rsplit_once('/') {
+            self.dir(dir)?;
+        } else {
+            fs::create_dir_all(self.root)?;
+        }
+        Ok(file)
+    }
+
+    /// A directory, which exists from now on.
+    ///
+    /// # Errors
+    /// As for [`Below::file`].
+    pub fn dir(&self, path: &str) -> std::io::Result<Utf8PathBuf> {
+        let dir = inside(self.root, path)?;
+        if self.seen().contains(&dir) {
+            return Ok(dir);
+        }
+        match path.rsplit_once('/') {
+            Some((above, _)) => drop(self.dir(above)?),
+            None => fs::create_dir_all(self.root)?,
+        }
+        if let Err(error) = fs::create_dir(&dir) {
+            let found = fs::symlink_metadata(&dir)?;
+            let depth = path.split('/').count();
+            let fits = found.is_dir() || (depth <= MAY_BE_LINKS && dir.is_dir());
+            if !fits {
+                return Err(match found.is_symlink() {
+                    true => std::io::Error::other(format!("{dir} is a symbolic link")),
+                    false => error,
+                });
+            }
+        }
+        self.seen().insert(dir.clone());
+        Ok(dir)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, HashSet<Utf8PathBuf>> {
+        // A panic elsewhere leaves the set whole: every change is one insert.
+        self.seen
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+    }
 }
 
 /// Makes `to` a copy of, or a link to, `from`.
@@ -73,6 +150,7 @@ pub fn place(
         return Ok(());
     }
     copy(from, to, executable)?;
+    fault::point("place: copied");
     set_time(to, time)
 }
 
@@ -102,6 +180,7 @@ fn anew<T>(to: &Utf8Path, make: impl Fn() -> std::io::Result<T>) -> std::io::Res
 /// When the file cannot be made.
 pub fn write(to: &Utf8Path, content: &[u8], time: FileTime) -> std::io::Result<()> {
     let mut file = anew(to, || create(to, false))?;
+    fault::point("write: created");
     std::io::Write::write_all(&mut file, content)?;
     filetime::set_file_handle_times(file.file(), None, Some(time))
 }
@@ -189,21 +268,80 @@ mod tests {
             "/etc/passwd",
             "..",
             "a/../../b",
+            "./a",
+            "a//b",
+            "a/",
+            "a\0",
+        ] {
+            for on_windows in [false, true] {
+                assert!(!is_inside(path, on_windows), "{path:?}");
+            }
+        }
+        for path in [
             "C:\\x",
+            "C:x",
             "a\\b",
             "nul",
+            "NUL .txt",
             "a/COM1.txt",
             "a/aux",
-            "a/NUL .x",
+            "a/lpt\u{b9}",
+            "a. ",
+            "b/.. ",
+            "a/b.",
+            "CONOUT$",
             "lpt\u{b2}",
-            "./a\0",
         ] {
-            assert!(inside(dir, path).is_err(), "{path:?}");
+            assert!(!is_inside(path, true), "{path:?}");
         }
-        for path in ["common", "com10", "a/auxiliary.rs", "console/nulls"] {
-            assert!(inside(dir, path).is_ok(), "{path:?}");
+        for path in [
+            "a/auxiliary.h",
+            "com10",
+            "compute",
+            "a/b.c",
+            ".fingerprint/x",
+        ] {
+            assert!(is_inside(path, true), "{path:?}");
         }
-        assert_eq!(inside(dir, "a/b.").is_err(), cfg!(windows));
+        assert!(is_inside("out/aux.h", false));
+    }
+
+    #[test]
+    fn directories_are_made_once_and_lead_nowhere_else() {
+        let base = tempfile::tempdir().unwrap();
+        let base = Utf8Path::from_path(base.path()).unwrap();
+        let root = base.join("target");
+        let below = Below::new(&root);
+        assert_eq!(
+            below.file("debug/deps/a").unwrap(),
+            root.join("debug/deps/a")
+        );
+        assert!(root.join("debug/deps").is_dir());
+        assert_eq!(below.file("a").unwrap(), root.join("a"));
+        assert!(below.file("debug/../../a").is_err());
+        fs::write(root.join("debug/file"), "").unwrap();
+        assert!(below.file("debug/file/a").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_below_a_profile_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let base = tempfile::tempdir().unwrap();
+        let base = Utf8Path::from_path(base.path()).unwrap();
+        let (root, elsewhere) = (base.join("target"), base.join("elsewhere"));
+        fs::create_dir_all(root.join("debug/build/x")).unwrap();
+        fs::create_dir_all(&elsewhere).unwrap();
+        symlink(&elsewhere, root.join("debug/build/x/out")).unwrap();
+        let below = Below::new(&root);
+        assert!(below.file("debug/build/x/out/a").is_err());
+        assert!(below.dir("debug/build/x/out/a/b").is_err());
+        symlink(&elsewhere, root.join("release")).unwrap();
+        assert!(
+            below.file("release/deps/a").is_ok(),
+            "somebody's other disk"
+        );
+        assert!(elsewhere.join("deps").is_dir());
     }
 
     #[test]

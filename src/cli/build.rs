@@ -64,6 +64,7 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
         verbose: style.verbose,
         quiet: style.quiet,
         start: start(inv),
+        bounds: Some(super::gc::bounds(settings)),
     };
     match session.build() {
         Ok(outcome) => {

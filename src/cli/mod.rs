@@ -6,7 +6,9 @@
 
 mod afterwards;
 pub mod build;
+pub mod clear;
 pub mod config;
+pub mod gc;
 pub mod help;
 pub mod own;
 pub mod plain;

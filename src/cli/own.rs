@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::settings::Flags;
-use super::{config, help, stats};
+use super::{clear, config, gc, help, stats};
 use crate::cargo::args::Invocation;
 
 /// How a subcommand was called.
@@ -67,9 +67,19 @@ pub struct Own {
 /// All of them, in the order in which the help names them.
 pub const OWN: &[Own] = &[
     Own {
+        name: "clear",
+        command: clear::command,
+        run: clear::run,
+    },
+    Own {
         name: "config",
         command: config::command,
         run: config::run,
+    },
+    Own {
+        name: "gc",
+        command: gc::command,
+        run: gc::run,
     },
     Own {
         name: "help",

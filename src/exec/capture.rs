@@ -19,9 +19,11 @@ use crate::cache::record::{
     Home, Packed, PackedFile, StoredFile, UpliftedFile, Variant, encode_pack,
 };
 use crate::cache::system::set_time;
+use crate::cache::tree::inside;
 use crate::cache::{CacheError, Store};
 use crate::cargo::layout::{self, Scan};
 use crate::event::{Event, Phase, Sink};
+use crate::fault;
 use crate::plan::inputs::{Memo, Stamp, nanos};
 use crate::plan::state::{SeenFile, UnitState};
 use crate::plan::{Plan, PlanUnit};
@@ -173,7 +175,9 @@ impl Capture<'_> {
                 }
             }
         }
+        fault::point("capture: gathered");
         self.store.add(new)?;
+        fault::point("capture: recorded");
         trouble.map_or(Ok(()), Err)
     }
 
@@ -191,6 +195,7 @@ impl Capture<'_> {
                 Role::Record | Role::DepInfo | Role::Fingerprint => false,
             };
             let path = self.plan.dirs.build.join(&file.path);
+            fault::point("capture: before ageing");
             if is_output && set_time(&path, stored).is_ok() {
                 file.modified = Stamp::of(&path).map_or(0, |stamp| stamp.modified);
             }
@@ -241,7 +246,8 @@ impl Capture<'_> {
         };
         let mut has_fingerprint = false;
         for file in files {
-            let path = dirs.build.join(&file.path);
+            // What could not be restored is not recorded.
+            let path = inside(&dirs.build, &file.path)?;
             let meta = fs::metadata(&path)?;
             let stamp = Stamp::of(&path)?;
             let bytes = fs::read(&path)?;

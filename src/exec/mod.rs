@@ -18,3 +18,4 @@ pub mod run;
 pub mod scan;
 pub mod session;
 mod sums;
+pub mod upkeep;

@@ -16,9 +16,10 @@ use rayon::prelude::*;
 use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{Packed, StoredFile, Variant, decode_pack};
 use crate::cache::system::{patiently, set_time};
-use crate::cache::tree::{self, Way, inside};
+use crate::cache::tree::{self, Below, Way, inside};
 use crate::cache::{CacheError, Store};
 use crate::event::{Event, Phase, Sink};
+use crate::fault;
 use crate::plan::inputs::{Stamp, nanos};
 use crate::plan::lookup::Decision;
 use crate::plan::state::{SeenFile, UnitState, Uplifted};
@@ -73,6 +74,7 @@ pub fn restore(
         .sum();
     sink.event(Event::Begin(Phase::Restore, total as u64));
     drop_outdated(plan, decisions, units)?;
+    let below = Below::new(&plan.dirs.build);
     let done: Result<Vec<(Option<UnitState>, bool)>, CacheError> = plan
         .units
         .par_iter()
@@ -86,7 +88,7 @@ pub fn restore(
                         Timing::Stored => FileTime::from_unix_time(STORED_TIME, 0),
                         _ => stamp,
                     };
-                    one(&plan.dirs, unit, variant, store, time, sink)?
+                    one(&plan.dirs, &below, unit, variant, store, time, sink)?
                 }
                 (None, Some(before)) if decision.verdict == Verdict::InPlace => {
                     let unknown = unit.is_uplifted() && before.uplifted.is_empty();
@@ -188,6 +190,7 @@ fn drop_outdated(
 /// Restores one unit whole, its fingerprint last.
 fn one(
     dirs: &Dirs,
+    below: &Below<'_>,
     unit: &PlanUnit,
     variant: &Variant,
     store: &Store,
@@ -195,8 +198,11 @@ fn one(
     sink: &dyn Sink,
 ) -> Result<(UnitState, bool), CacheError> {
     let build = &dirs.build;
-    let pack = decode_pack(&store.blobs().read(&variant.pack)?)
-        .ok_or_else(|| CacheError::Damaged(format!("the record of {}", unit.title)))?;
+    let Some(pack) = decode_pack(&store.blobs().read(&variant.pack)?) else {
+        // Whole, but not one of ours: without it the variant is a miss.
+        store.blobs().discard(&variant.pack);
+        return Err(CacheError::Damaged(format!("the record of {}", unit.title)));
+    };
     if let Some(file) = pack.files.iter().find(|f| f.role == Role::Fingerprint) {
         let path = inside(build, &file.path)?;
         tree::remove(&path)?;
@@ -205,18 +211,18 @@ fn one(
             tree::remove(&dir.join(format!("output-{name}")))?;
         }
     }
+    fault::point("restore: fingerprint removed");
     clear_out_dir(dirs, &pack, unit)?;
+    fault::point("restore: directory cleared");
     for dir in &pack.directories {
-        fs::create_dir_all(inside(build, dir)?)?;
+        below.dir(dir)?;
     }
 
     let mut seen = Vec::with_capacity(variant.files.len() + pack.files.len());
     let mut placed: Vec<(&StoredFile, camino::Utf8PathBuf)> = Vec::new();
-    let mut last_dir = None;
     let stored = time.unix_seconds() == STORED_TIME;
     for file in &variant.files {
-        let to = inside(build, &file.path)?;
-        make_parent(&to, &mut last_dir)?;
+        let to = below.file(&file.path)?;
         let twin = placed
             .iter()
             .find(|(other, _)| other.blob == file.blob && other.executable == file.executable);
@@ -228,6 +234,7 @@ fn one(
             placed.push((file, to.clone()));
         }
         seen.push(see(dirs, &file.path, file.role)?);
+        fault::point("restore: file placed");
         sink.event(Event::Step(Phase::Restore));
     }
     let stamp_of_record = if stored {
@@ -236,8 +243,7 @@ fn one(
         time
     };
     for file in &pack.files {
-        let to = inside(build, &file.path)?;
-        make_parent(&to, &mut last_dir)?;
+        let to = below.file(&file.path)?;
         match file.role {
             Role::Text => tree::write(&to, &dirs.root_text(&file.content), time)?,
             Role::DepInfo => tree::write(&to, &file.content, stamp_of_record)?,
@@ -325,17 +331,6 @@ fn stamp_of_records(unit: &PlanUnit, variant: &Variant) -> FileTime {
     }
 }
 
-fn make_parent(path: &Utf8Path, last: &mut Option<camino::Utf8PathBuf>) -> Result<(), CacheError> {
-    let parent = path.parent();
-    if parent != last.as_deref()
-        && let Some(parent) = parent
-    {
-        fs::create_dir_all(parent)?;
-        *last = Some(parent.to_owned());
-    }
-    Ok(())
-}
-
 /// Removes what an earlier run of the build script left in its `OUT_DIR`.
 fn clear_out_dir(dirs: &Dirs, pack: &Packed, unit: &PlanUnit) -> Result<(), CacheError> {
     if !unit.is_run() {
@@ -343,13 +338,19 @@ fn clear_out_dir(dirs: &Dirs, pack: &Packed, unit: &PlanUnit) -> Result<(), Cach
     }
     if let Some(script) = script_of(dirs, pack) {
         let out_dir = Utf8Path::new(&script.out_dir);
-        let expected = out_dir.starts_with(&dirs.build) && out_dir.file_name() == Some("out");
-        if expected && out_dir.is_dir() {
-            patiently(|| fs::remove_dir_all(out_dir))?;
+        let Ok(path) = out_dir.strip_prefix(&dirs.build) else {
+            return Ok(());
+        };
+        if out_dir.file_name() != Some("out") {
+            return Ok(());
         }
-        if expected {
-            fs::create_dir_all(out_dir)?;
+        let out_dir = inside(&dirs.build, &path.as_str().replace('\\', "/"))?;
+        if fs::symlink_metadata(&out_dir).is_ok_and(|found| found.is_dir()) {
+            patiently(|| fs::remove_dir_all(&out_dir))?;
+        } else {
+            tree::remove(&out_dir)?;
         }
+        fs::create_dir_all(out_dir)?;
     }
     Ok(())
 }
@@ -456,6 +457,7 @@ fn renew(
         } else {
             set_time(&path, stamp)?;
         }
+        fault::point("restore: dated anew");
         let now = Stamp::of(&path)?;
         file.modified = now.modified;
         file.inode = now.inode;
@@ -497,6 +499,7 @@ fn uplift(dirs: &Dirs, unit: &PlanUnit, mut state: UnitState) -> Result<UnitStat
                 }
             }
         }
+        fault::point("restore: uplifted");
         let stamp = Stamp::of(&file.path)?;
         file.size = stamp.size;
         file.modified = stamp.modified;

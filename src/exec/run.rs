@@ -69,6 +69,7 @@ fn run(
             command.stdout(Stdio::piped());
         }
         let mut child = command.kill_on_drop(true).spawn()?;
+        crate::fault::point("run: cargo started");
         let stdout = child.stdout.take();
         let reader = async {
             let mut found = Vec::new();

@@ -17,11 +17,14 @@ use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
 use super::run::{self, Built};
 use super::sums::{restored, saved, summary_of_build, was_built};
+use super::upkeep;
+use crate::cache::collect::Bounds;
 use crate::cache::{CacheError, Store};
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 use crate::cargo::lock::TargetLock;
 use crate::event::{CargoLine, Event, Phase, Sink, Summary};
+use crate::fault;
 use crate::plan::inputs::Memo;
 use crate::plan::lookup::{Decision, decide};
 use crate::plan::make::make;
@@ -87,6 +90,9 @@ pub struct Session<'a> {
     pub quiet: bool,
     /// When cargo is started.
     pub start: Start,
+    /// Within which the store is kept after builds that added to it; none to
+    /// leave that to `cargo zbuild gc`.
+    pub bounds: Option<Bounds>,
 }
 
 /// When cargo is started.
@@ -149,15 +155,20 @@ impl Session<'_> {
             return Ok(outcome);
         }
 
+        // Somebody else may hold cargo's lock for long: a collection is not to
+        // wait for that. Everything is decided again with both in hand.
+        drop(guard);
         let lock = self.lock(&remembered.state.plan, &mut || {
             stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
         })?;
+        let guard = self.store.guard();
         self.recall_shared(&mut remembered.state);
         self.wait_for_inputs(&mut remembered, &mut stamp, &mut decisions);
         let begun = Instant::now();
         let fresh_target = restore::is_empty_target(&remembered.state.plan);
         let unknown = self.restore(&mut remembered, &mut decisions, &mut stamp)?;
         drop(guard);
+        fault::point("session: restored");
         self.done(Phase::Restore, begun);
         self.tell_misses(&remembered.state.plan, &decisions);
 
@@ -169,6 +180,7 @@ impl Session<'_> {
             drop(lock);
             self.remember(&name, &mut remembered);
             self.account(&remembered.state, &decisions, None);
+            upkeep::note_use(self.store, &remembered.state);
             return Ok(outcome);
         }
         drop(lock);
@@ -286,6 +298,7 @@ impl Session<'_> {
                 shared.units.insert(*key, known.clone());
             }
         }
+        shared.dirs = Some(state.plan.dirs.clone());
         self.store.save_state(&name, &shared.encode())
     }
 
@@ -396,6 +409,7 @@ impl Session<'_> {
             }
         })?;
         self.done(Phase::Cargo, begun);
+        fault::point("session: cargo ended");
 
         let begun = Instant::now();
         let surroundings = match remembered.state.plan.wrapped {
@@ -461,10 +475,10 @@ impl Session<'_> {
                 units.fill(None);
                 Ok(())
             }
-            Ok(_) => self
-                .store
-                .prepare()
-                .and_then(|()| capture.units(&wanted, units, &mut outputs)),
+            Ok(_) => self.store.prepare().and_then(|()| {
+                let _guard = self.store.guard();
+                capture.units(&wanted, units, &mut outputs)
+            }),
             Err(_) => Ok(()),
         };
         // After capturing, so that what cargo built now is not set aside.
@@ -482,6 +496,9 @@ impl Session<'_> {
             started,
         };
         self.account(&remembered.state, &decisions, Some(&ran_now));
+        fault::point("session: captured");
+        upkeep::note_use(self.store, &remembered.state);
+        upkeep::collect_if_due(self.store, self.bounds, self.sink);
         self.done(Phase::Capture, begun);
         Ok(Outcome {
             status: Some(ran.status),

@@ -14,12 +14,17 @@ use super::inputs::Stamp;
 use super::watch::Watch;
 use super::{Dirs, Plan};
 use crate::cache::blobs::STORED_TIME;
+use crate::cache::collect::Tidied;
+use crate::cache::format::{self, Magic};
 use crate::cache::record::InputKind;
 use crate::cargo::messages::Script;
 use crate::unit::{Digest, KeyHasher, Role};
 
-/// Begins every state file; the digit is its version.
-const MAGIC: &[u8; 4] = b"ZBS2";
+/// Begins every state; the digit is its version.
+const STATE: &Magic = b"ZBS3";
+
+/// Begins every table of a build directory.
+const TABLE: &Magic = b"ZBT3";
 
 /// Everything remembered of one invocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +44,8 @@ pub struct State {
 /// states of units by static key. Builds with different arguments share units.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Shared {
+    /// The directories; none in a new table.
+    pub dirs: Option<Dirs>,
     /// The units.
     pub units: HashMap<Digest, UnitState>,
 }
@@ -56,14 +63,12 @@ impl Shared {
 
     /// Encodes the table.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, MAGIC.to_vec()).unwrap_or_default()
+        format::encode_checked(TABLE, self)
     }
 
     /// Decodes a table; an empty one when it is of another version or damaged.
     pub fn decode(bytes: &[u8]) -> Shared {
-        let body = bytes.strip_prefix(MAGIC);
-        body.and_then(|body| postcard::from_bytes(body).ok())
-            .unwrap_or_default()
+        format::decode_checked(TABLE, bytes).unwrap_or_default()
     }
 }
 
@@ -176,18 +181,51 @@ impl UnitState {
     }
 }
 
+/// What becomes of a remembered state in a collection: it goes with the
+/// workspace that it is about, and a table loses the units that are no longer
+/// in the build directory. What cannot be read may be another version's: it
+/// goes by age.
+pub fn tidy(bytes: &[u8]) -> Tidied {
+    if let Some(state) = decode(bytes) {
+        return match state.plan.dirs.workspace.is_dir() {
+            true => Tidied::Keep,
+            false => Tidied::Drop,
+        };
+    }
+    let mut shared = Shared::decode(bytes);
+    let Some(dirs) = shared.dirs.clone() else {
+        return Tidied::Keep;
+    };
+    let count = shared.units.len();
+    shared.units.retain(|_, unit| {
+        let mut files = unit.files.iter();
+        let fingerprint = files.find(|file| file.role == Role::Fingerprint);
+        fingerprint.is_some_and(|file| dirs.build.join(&file.path).exists())
+    });
+    if shared.units.is_empty() {
+        Tidied::Drop
+    } else if shared.units.len() < count {
+        Tidied::Replace(shared.encode())
+    } else {
+        Tidied::Keep
+    }
+}
+
 /// Encodes a state.
 pub fn encode(state: &State) -> Vec<u8> {
-    // Encoding into memory has nothing to fail on.
-    postcard::to_extend(state, MAGIC.to_vec()).unwrap_or_default()
+    format::encode_checked(STATE, state)
 }
 
 /// Decodes a state; none when it is of another version, damaged, or does not
 /// fit together.
 pub fn decode(bytes: &[u8]) -> Option<State> {
-    let state: State = postcard::from_bytes(bytes.strip_prefix(MAGIC)?).ok()?;
+    format::decode_checked(STATE, bytes).filter(fits)
+}
+
+/// Whether the parts of a state fit together: indices stay inside, and
+/// dependencies come first.
+fn fits(state: &State) -> bool {
     let count = state.plan.units.len();
     let ordered = |(at, unit): (usize, &super::PlanUnit)| unit.deps.iter().all(|&dep| dep < at);
-    let fits = state.units.len() == count && state.plan.units.iter().enumerate().all(ordered);
-    fits.then_some(state)
+    state.units.len() == count && state.plan.units.iter().enumerate().all(ordered)
 }

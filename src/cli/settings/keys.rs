@@ -79,15 +79,15 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "max-size",
         kind: Kind::Size,
-        about: "how large the cache may become",
-        default: Some("none"),
+        about: "how large the cache may become; not set, a tenth of the disk is a bound as well",
+        default: Some("20GiB"),
         decisive: false,
     },
     Key {
         name: "max-age",
         kind: Kind::Age,
         about: "how long something is kept that no build uses",
-        default: Some("none"),
+        default: Some("90d"),
         decisive: false,
     },
     Key {
