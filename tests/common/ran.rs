@@ -6,8 +6,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-/// How long a command may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a command may take: far longer than any does, but for the cold
+/// build of the large workspace.
+fn patience() -> Duration {
+    match std::env::var_os("ZBUILD_LARGE") {
+        Some(_) => Duration::from_secs(3600),
+        None => Duration::from_secs(120),
+    }
+}
 
 /// The figures of zbuild's last line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +73,7 @@ impl Ran {
     pub fn finish(called: String, mut child: Child) -> Ran {
         let stdout = read(child.stdout.take().unwrap());
         let stderr = read(child.stderr.take().unwrap());
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         let status = loop {
             match child.try_wait().unwrap() {
                 Some(status) => break status,
@@ -82,7 +88,7 @@ impl Ran {
         };
         // Open longer than the process, they were inherited by another one.
         let text = |stream: Receiver<String>| {
-            let text = stream.recv_timeout(PATIENCE);
+            let text = stream.recv_timeout(patience());
             text.unwrap_or_else(|_| panic!("left a child behind: {called}"))
         };
         let (stdout, stderr) = (text(stdout), text(stderr));
