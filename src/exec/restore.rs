@@ -483,7 +483,7 @@ fn uplift(dirs: &Dirs, unit: &PlanUnit, mut state: UnitState) -> Result<UnitStat
                         && (ours.inode != 0 || file.is_in_place())
                 })
             }
-            None => fs::read(&file.path).is_ok_and(|text| text == file.text),
+            None => file.is_in_place() || fs::read(&file.path).is_ok_and(|text| text == file.text),
         };
         if !right {
             if let Some(parent) = file.path.parent() {

@@ -28,6 +28,7 @@ use crate::fault;
 use crate::plan::inputs::Memo;
 use crate::plan::lookup::{Decision, decide};
 use crate::plan::make::make;
+use crate::plan::records::Records;
 use crate::plan::state::{self, Shared, State, UnitState};
 use crate::plan::watch::{self, Standing};
 use crate::plan::{Plan, PlanError, key};
@@ -119,6 +120,7 @@ impl Start {
 struct Remembered {
     state: State,
     memo: Memo,
+    records: Records,
     /// The state on disk is not this one.
     is_new: bool,
 }
@@ -212,6 +214,7 @@ impl Session<'_> {
                 };
                 Ok(Remembered {
                     memo: Memo::with(std::mem::take(&mut old.digests)),
+                    records: Records::default(),
                     state: old,
                     is_new,
                 })
@@ -263,6 +266,7 @@ impl Session<'_> {
                 units,
             },
             memo,
+            records: Records::default(),
             is_new: true,
         })
     }
@@ -304,7 +308,8 @@ impl Session<'_> {
 
     fn decide(&self, remembered: &Remembered) -> Vec<Decision> {
         let state = &remembered.state;
-        decide(&state.plan, Some(state), &remembered.memo, self.store)
+        let Remembered { memo, records, .. } = remembered;
+        decide(&state.plan, Some(state), memo, records, self.store)
     }
 
     /// Takes cargo's locks on all directories of the build. If that meant

@@ -10,6 +10,7 @@ use camino::Utf8Path;
 use rayon::prelude::*;
 
 use super::inputs::{Memo, Stamp};
+use super::records::Records;
 use super::state::{State, UnitState};
 use super::{Dirs, Plan, PlanUnit};
 use crate::cache::Store;
@@ -54,10 +55,16 @@ enum Standing {
 /// A build script may write outside of its `OUT_DIR`, into the sources, which
 /// nobody records. It shows when a unit misses an input that is not there: then
 /// the build scripts of its package are not restored but run.
-pub fn decide(plan: &Plan, state: Option<&State>, memo: &Memo, store: &Store) -> Vec<Decision> {
+pub fn decide(
+    plan: &Plan,
+    state: Option<&State>,
+    memo: &Memo,
+    records: &Records,
+    store: &Store,
+) -> Vec<Decision> {
     let mut to_run = vec![false; plan.units.len()];
     loop {
-        let decisions = decide_but(&to_run, plan, state, memo, store);
+        let decisions = decide_but(&to_run, plan, state, memo, records, store);
         let mut more = false;
         for (unit, decision) in plan.units.iter().zip(&decisions) {
             let Verdict::Miss(MissReason::Input(path)) = &decision.verdict else {
@@ -86,6 +93,7 @@ fn decide_but(
     plan: &Plan,
     state: Option<&State>,
     memo: &Memo,
+    records: &Records,
     store: &Store,
 ) -> Vec<Decision> {
     let known = |at: usize| state.and_then(|state| state.units.get(at)?.as_ref());
@@ -103,7 +111,7 @@ fn decide_but(
         .zip(&standings)
         .map(|(unit, standing)| match (standing, &unit.key) {
             (Standing::Same(_), _) | (_, Err(_)) => None,
-            (_, Ok(key)) => Some(store.variants(key)),
+            (_, Ok(key)) => Some(records.variants(key, store)),
         })
         .collect();
 
@@ -162,7 +170,9 @@ fn decide_but(
                 continue;
             }
         }
-        let variants = variants[at].take().unwrap_or_else(|| store.variants(key));
+        let variants = variants[at]
+            .take()
+            .unwrap_or_else(|| records.variants(key, store));
         let here = before.map(|before| before.output);
         decisions.push(
             match choose(variants, here, plan, unit, &deps, memo, store) {

@@ -11,6 +11,7 @@ pub mod key;
 pub mod lookup;
 pub mod make;
 pub mod paths;
+pub mod records;
 pub mod state;
 pub mod watch;
 
