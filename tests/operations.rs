@@ -269,7 +269,36 @@ fn a_capture_reads_every_output_once(layout: Layout) {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
+/// An appended newline makes other libraries and the same program: that one
+/// stands where it belongs, and is neither read nor written.
+fn what_two_states_have_in_common_is_not_copied(layout: Layout) {
+    let checkout = settled(layout);
+    let text = checkout.read("leaf/src/lib.rs");
+    checkout.append("leaf/src/lib.rs", "\n");
+    checkout.build();
+    checkout.write("leaf/src/lib.rs", &text);
+    checkout.build();
+    checkout.append("leaf/src/lib.rs", "\n");
+    let Some(traced) = traced(&checkout) else {
+        return;
+    };
+    assert_eq!(traced.ran.compiled(), 0);
+    let is_program = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let rest = name.strip_prefix("app");
+        rest.is_some_and(|rest| !rest.contains('.')) && path.contains("/debug/")
+    };
+    let opened = traced.calls.iter().filter(|call| call.name == "openat");
+    let programs: Vec<&str> = opened
+        .filter(|call| is_program(call.path()) && !call.text.contains("O_DIRECTORY"))
+        .map(|call| call.text.as_str())
+        .collect();
+    assert_eq!(programs, [""; 0]);
+    checkout.is_right();
+}
+
 in_both_layouts!(
+    what_two_states_have_in_common_is_not_copied,
     nothing_to_do_is_next_to_nothing,
     a_touch_reads_one_file_and_sets_one_time,
     a_restore_touches_every_content_once,

@@ -12,6 +12,7 @@
 //! [`Blobs::adopt`]). Whatever is written into it there moves its time, so it
 //! is noticed here before it is used again, and built anew.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -246,15 +247,31 @@ impl Blobs {
         Ok(path)
     }
 
-    /// Links a content file that no tree has into one, with the given time.
-    /// False when another tree has it, or when it cannot be linked: then it has
-    /// to be copied.
+    /// Links a content file that no other tree has into one, with the given
+    /// time. `names` are those that it may have there: where two variants of a
+    /// unit have a file in common, it is in its place already. False when
+    /// another tree has it, or when it cannot be linked: then it has to be
+    /// copied.
     ///
     /// # Errors
     /// When the blob is missing or damaged.
-    pub fn lend(&self, blob: &Blob, to: &Utf8Path, time: FileTime) -> Result<bool, CacheError> {
+    pub fn lend(
+        &self,
+        blob: &Blob,
+        to: &Utf8Path,
+        names: &BTreeSet<Utf8PathBuf>,
+        time: FileTime,
+    ) -> Result<bool, CacheError> {
         let path = self.verified(blob)?;
-        if links(&path)? != Some(1) || super::tree::link(&path, to).is_err() {
+        let own = system::identity(&path)?;
+        let is_it = |name: &Utf8Path| {
+            system::identity(name).is_ok_and(|id| id.inode == own.inode && id == own)
+        };
+        let here = names.iter().filter(|name| is_it(name)).count() as u64;
+        if own.inode == 0 || own.links != Some(1 + here) {
+            return Ok(false);
+        }
+        if !is_it(to) && super::tree::link(&path, to).is_err() {
             return Ok(false);
         }
         fault::point("lend: linked");
@@ -498,9 +515,13 @@ mod tests {
         let blob = blobs.put(b"hello").unwrap();
         let time = FileTime::from_unix_time(1_700_000_000, 5);
         let (one, two) = (dir.join("one"), dir.join("two"));
-        let first = blobs.lend(&blob, &one, time).unwrap();
+        let names = |name: &Utf8PathBuf| BTreeSet::from([name.clone()]);
+        let first = blobs.lend(&blob, &one, &names(&one), time).unwrap();
         assert!(first);
-        assert!(!blobs.lend(&blob, &two, time).unwrap());
+        assert!(!blobs.lend(&blob, &two, &names(&two), time).unwrap());
+        // The one tree may have it again, at another time.
+        let time = FileTime::from_unix_time(1_700_000_001, 5);
+        assert!(blobs.lend(&blob, &one, &names(&one), time).unwrap());
         assert!(blobs.is_intact(&blob));
         // A third one wants it old: the first tree's file is left alone.
         let aged = blobs.aged(&blob).unwrap();

@@ -8,7 +8,9 @@
 //! the *stamp* of this run, a time sampled before any input was read, so that
 //! an edit made meanwhile stays visible.
 
-use camino::Utf8Path;
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use filetime::FileTime;
 use fs_err as fs;
 use rayon::prelude::*;
@@ -219,7 +221,7 @@ fn one(
     }
 
     let mut seen = Vec::with_capacity(variant.files.len() + pack.files.len());
-    let mut placed: Vec<(&StoredFile, camino::Utf8PathBuf)> = Vec::new();
+    let mut placed: Vec<(&StoredFile, Utf8PathBuf)> = Vec::new();
     let stored = time.unix_seconds() == STORED_TIME;
     for file in &variant.files {
         let to = below.file(&file.path)?;
@@ -230,7 +232,8 @@ fn one(
             // cargo links these two as well (`build-script-build`).
             tree::link_or_copy(twin, &to, file.executable)?;
         } else {
-            put(store, unit, file, &to, time, stored)?;
+            let names = names_in_tree(dirs, variant, &pack, file);
+            put(store, unit, file, (&to, &names), time, stored)?;
             placed.push((file, to.clone()));
         }
         seen.push(see(dirs, &file.path, file.role)?);
@@ -258,12 +261,29 @@ fn one(
     Ok((unit_state(dirs, variant, pack, seen), unknown))
 }
 
+/// Under which names a file may be in the tree: its own, those of its twins,
+/// and where it is uplifted to.
+fn names_in_tree(
+    dirs: &Dirs,
+    variant: &Variant,
+    pack: &Packed,
+    file: &StoredFile,
+) -> BTreeSet<Utf8PathBuf> {
+    let own = variant.files.iter().filter(|own| own.blob == file.blob);
+    let own: Vec<&String> = own.map(|own| &own.path).collect();
+    let lifted = pack.uplifted.iter().flatten();
+    let lifted = lifted.filter(|lifted| lifted.from.as_ref().is_some_and(|f| own.contains(&f)));
+    let lifted = lifted.map(|lifted| dirs.target.join(&lifted.path));
+    let below = own.iter().map(|path| dirs.build.join(path));
+    below.chain(lifted).collect()
+}
+
 /// Puts one large file into the tree by the cheapest way that is safe.
 fn put(
     store: &Store,
     unit: &PlanUnit,
     file: &StoredFile,
-    to: &Utf8Path,
+    (to, names): (&Utf8Path, &BTreeSet<Utf8PathBuf>),
     time: FileTime,
     stored: bool,
 ) -> Result<(), CacheError> {
@@ -273,7 +293,7 @@ fn put(
             let from = blobs.aged(&file.blob)?;
             return Ok(tree::place(&from, to, Way::Link, time, file.executable)?);
         }
-        if is_as_executable(store, file) && blobs.lend(&file.blob, to, time)? {
+        if is_as_executable(store, file) && blobs.lend(&file.blob, to, names, time)? {
             return Ok(());
         }
     }
