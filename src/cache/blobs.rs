@@ -513,7 +513,8 @@ mod tests {
         let (dir, blobs) = blobs();
         let dir = Utf8Path::from_path(dir.path()).unwrap();
         let blob = blobs.put(b"hello").unwrap();
-        let time = FileTime::from_unix_time(1_700_000_000, 5);
+        // Windows counts in steps of 100 ns.
+        let time = FileTime::from_unix_time(1_700_000_000, 500);
         let (one, two) = (dir.join("one"), dir.join("two"));
         let names = |name: &Utf8PathBuf| BTreeSet::from([name.clone()]);
         let first = blobs.lend(&blob, &one, &names(&one), time).unwrap();

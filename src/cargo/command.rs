@@ -107,6 +107,7 @@ fn run(command: Command, program: &str, what: &str) -> Result<Output, CargoError
         Err(CargoError::Refused {
             what: what.to_owned(),
             status: output.status,
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
 }

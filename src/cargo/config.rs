@@ -274,8 +274,11 @@ mod tests {
         assert_ne!(relevant(&["build.rustflags='-Cx'"]), relevant(&[]));
         let linkers = load(&["build.rustc='a'", "build.rustc='./b'"]);
         assert_eq!(
-            linkers.program("build", "rustc").as_deref(),
-            Some("/nowhere/./b")
+            linkers
+                .program("build", "rustc")
+                .as_deref()
+                .map(Utf8Path::new),
+            Some(Utf8Path::new("/nowhere/./b"))
         );
     }
 
@@ -289,8 +292,8 @@ mod tests {
     fn programs_resolve_as_cargo_does() {
         let c = config("[build]\nrustc='tools/rustc'\nrustc-wrapper='sccache'");
         assert_eq!(
-            c.program("build", "rustc").as_deref(),
-            Some("/ws/tools/rustc")
+            c.program("build", "rustc").as_deref().map(Utf8Path::new),
+            Some(Utf8Path::new("/ws/tools/rustc"))
         );
         assert_eq!(
             c.program("build", "rustc-wrapper").as_deref(),

@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 /// The first cargo (minor version) that takes the finer locks as well.
-const FINER_SINCE: u32 = 96;
+pub const FINER_SINCE: u32 = 96;
 
 /// The locks of one or more profile directories, held until dropped.
 #[derive(Debug)]

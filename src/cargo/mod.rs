@@ -42,6 +42,8 @@ pub enum CargoError {
         what: String,
         /// Its exit status.
         status: std::process::ExitStatus,
+        /// What it wrote to stderr.
+        said: String,
     },
     /// cargo printed something that we do not understand.
     #[error("{what} printed something unknown: {why}")]

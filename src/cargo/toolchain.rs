@@ -13,6 +13,10 @@ use super::args::Invocation;
 use super::command::Cargo;
 use super::config::Config;
 
+/// The oldest cargo (minor version) that is supported: older ones encode their
+/// dep-info differently. Tested by `tests/versions.rs`.
+pub const OLDEST_CARGO: u32 = 85;
+
 /// The compiler, as it describes itself, and the files it consists of.
 #[derive(Clone, Debug)]
 pub struct Toolchain {

@@ -181,8 +181,12 @@ struct Edge {
 }
 
 impl GraphUnit {
-    fn from_printed(raw: Value) -> Result<GraphUnit, serde_json::Error> {
-        let printed = PrintedUnit::deserialize(&raw)?;
+    fn from_printed(mut raw: Value) -> Result<GraphUnit, serde_json::Error> {
+        let mut printed = PrintedUnit::deserialize(&raw)?;
+        if let Some(specification) = from_opaque(&printed.pkg_id) {
+            raw["pkg_id"] = specification.as_str().into();
+            printed.pkg_id = specification;
+        }
         Ok(GraphUnit {
             pkg_id: printed.pkg_id,
             target: printed.target,
@@ -202,6 +206,36 @@ impl GraphUnit {
             dependencies: printed.dependencies.iter().map(|edge| edge.index).collect(),
             raw,
         })
+    }
+}
+
+/// The package id specification for an id as cargo printed it here up to 1.87:
+/// `name version (source)`. Messages and metadata have had specifications for
+/// longer (cargo: `PackageIdSpec`, its `Display`).
+fn from_opaque(id: &str) -> Option<String> {
+    let (package, source) = id.strip_suffix(')')?.split_once(" (")?;
+    let (name, version) = package.split_once(' ')?;
+    // A git source ends in the revision, which a specification has not.
+    let url = source.split('#').next().unwrap_or(source);
+    let path = url.split('?').next().unwrap_or(url);
+    Some(match path.rsplit('/').next() == Some(name) {
+        true => format!("{url}#{version}"),
+        false => format!("{url}#{name}@{version}"),
+    })
+}
+
+/// A cargo that refuses because of what we asked for, not of what the user did,
+/// is one that we do not know; it will not say so by itself.
+fn not_known(error: CargoError) -> CargoError {
+    match error {
+        CargoError::Refused { what, said, .. }
+            if said.contains("--unit-graph") || said.contains("unstable-options") =>
+        {
+            let said = anstream::adapter::strip_str(&said).to_string();
+            let why = said.lines().next().unwrap_or_default().to_owned();
+            CargoError::Unknown { what, why }
+        }
+        error => error,
     }
 }
 
@@ -239,13 +273,14 @@ impl UnitGraph {
             let printed = cargo.ask_however_it_ends(command)?;
             return match UnitGraph::parse(&printed.stdout) {
                 Ok(graph) => Ok((graph, String::new())),
-                Err(_) => Err(CargoError::Refused {
+                Err(_) => Err(not_known(CargoError::Refused {
                     what,
                     status: printed.status,
-                }),
+                    said: String::from_utf8_lossy(&printed.stderr).into_owned(),
+                })),
             };
         }
-        let output = cargo.ask(command, &what)?;
+        let output = cargo.ask(command, &what).map_err(not_known)?;
         let graph = UnitGraph::parse(&output.stdout)?;
         Ok((graph, String::from_utf8_lossy(&output.stderr).into_owned()))
     }
@@ -397,6 +432,31 @@ mod tests {
         assert_eq!(graph.roots, [0; 0]);
         let edges: Vec<_> = graph.units.iter().map(|unit| &unit.dependencies).collect();
         assert_eq!(edges, [&vec![], &vec![0]]);
+    }
+
+    #[test]
+    fn ids_of_older_cargos_are_those_of_messages() {
+        for (printed, specification) in [
+            (
+                "app 0.1.0 (path+file:///ws/app)",
+                "path+file:///ws/app#0.1.0",
+            ),
+            (
+                "a 0.1.0 (path+file:///ws/b (c))",
+                "path+file:///ws/b (c)#a@0.1.0",
+            ),
+            (
+                "itoa 1.0.0 (registry+https://x/index)",
+                "registry+https://x/index#itoa@1.0.0",
+            ),
+            (
+                "b 2.0.0 (git+https://h/b?branch=x#0123abc)",
+                "git+https://h/b?branch=x#2.0.0",
+            ),
+        ] {
+            assert_eq!(from_opaque(printed).as_deref(), Some(specification));
+            assert_eq!(from_opaque(specification), None);
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Capture<'a> {
     pub plan: &'a Plan,
     /// What cargo said.
     pub built: &'a Built,
+    /// cargo went through to the end, so that it has told of every unit.
+    pub succeeded: bool,
     /// The store.
     pub store: &'a Store,
     /// Digests of inputs.
@@ -112,6 +114,12 @@ impl Capture<'_> {
             if !wanted[at] || unit.key.is_err() {
                 listed.push(None);
                 continue;
+            }
+            if self.succeeded && self.built.places[at].is_none() {
+                self.sink.event(Event::NotCaptured {
+                    unit: unit.title.clone(),
+                    reason: "cargo's messages do not tell where it is".into(),
+                });
             }
             listed.push(self.built.places[at].as_ref().map(|place| {
                 let files = scan.files(&unit.graph, place);

@@ -426,6 +426,11 @@ impl Session<'_> {
         let mut others = false;
         let lock = self.lock(plan, &mut || others = true);
         let built = Built::assign(plan, ran.messages);
+        let lost = built.places.iter().all(Option::is_none) && !plan.units.is_empty();
+        if ran.status.success() && lost {
+            let why = "cargo's messages name no file where we know it; nothing is recorded";
+            self.sink.event(Event::Trouble(why.into()));
+        }
         let executables = match ran.status.success() {
             true => executables::lines(plan, self.inv, &executables::of_messages(&built)),
             false => Vec::new(),
@@ -464,6 +469,7 @@ impl Session<'_> {
         let capture = Capture {
             plan,
             built: &built,
+            succeeded: ran.status.success(),
             store: self.store,
             memo: &remembered.memo,
             sink: self.sink,

@@ -17,7 +17,7 @@ use crate::cargo::diagnostics::named;
 use crate::cargo::layout;
 use crate::cargo::manifest::Manifests;
 use crate::cargo::messages::artifact_head;
-use crate::cargo::toolchain::Toolchain;
+use crate::cargo::toolchain::{OLDEST_CARGO, Toolchain};
 use crate::cargo::unit_graph::{GraphUnit, UnitGraph};
 use crate::cargo::workspace::{Origin, Package, Workspace};
 use crate::unit::{Action, Digest, KeyHasher};
@@ -69,6 +69,14 @@ pub fn make(
     let (mut graph, warnings) =
         graph.map_err(|_| PlanError::Surroundings("the planning thread failed".into()))??;
     let (workspace, toolchain) = rest?;
+    if let Some(minor) = toolchain
+        .cargo_minor()
+        .filter(|&minor| minor < OLDEST_CARGO)
+    {
+        return Err(PlanError::Surroundings(format!(
+            "cargo 1.{minor} is older than 1.{OLDEST_CARGO}, the oldest that is supported"
+        )));
+    }
     leave_to_cargo(&mut graph, inv, &workspace)?;
     mark_tests(&mut graph, inv.selection)?;
 

@@ -214,6 +214,10 @@ impl Checkout {
         let path = std::iter::once(own).chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(path).unwrap());
         command.env("ZBUILD_CACHE_DIR", &self.cache);
+        if let Some(toolchain) = std::env::var_os("ZBUILD_TEST_TOOLCHAIN") {
+            // Another one than the one that compiled the tests.
+            command.env("RUSTUP_TOOLCHAIN", toolchain);
+        }
         if self.layout == Layout::PerUnit {
             command.env("RUSTC_BOOTSTRAP", "1");
             command.env("CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT", "true");
