@@ -27,9 +27,12 @@ fn main() -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap())
 }
 
+/// What is done in a workspace of its own.
+type Case = fn(&Place);
+
 /// Every case in both layouts, with and without MSVC's side files.
 fn tests() -> Vec<Trial> {
-    let cases: &[(&str, fn(&Place))] = &[
+    let cases: &[(&str, Case)] = &[
         ("comes_and_goes", comes_and_goes),
         ("edited_and_touched", edited_and_touched),
         ("moves_to_another_checkout", moves_to_another_checkout),
