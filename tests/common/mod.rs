@@ -151,9 +151,14 @@ impl Checkout {
     /// Another copy of the sources as they are now, below the same temporary
     /// directory and with the same cache. It has no target directory.
     pub fn second(&self, name: &str) -> Checkout {
-        let inside = self.dir.strip_prefix(&self.copy).unwrap();
         let copy = self.base().join(name);
         files::copy_tree(&self.copy, &copy);
+        self.twin(copy)
+    }
+
+    /// A checkout with the same settings whose copied folder is this one.
+    pub fn twin(&self, copy: PathBuf) -> Checkout {
+        let inside = self.dir.strip_prefix(&self.copy).unwrap();
         Checkout {
             temp: Arc::clone(&self.temp),
             dir: copy.join(inside),
