@@ -28,7 +28,7 @@ use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
 use common::Layout;
-use proptest::strategy::Strategy;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use world::{Counts, World};
 
@@ -74,6 +74,7 @@ fn the_program_is_always_that_of_a_clean_build(layout: Layout) {
         let left = steps - counts.borrow().steps;
         let length = LENGTH.start.min(left)..LENGTH.end.min(left + 1);
         let tree = step::steps(length).new_tree(&mut runner).unwrap();
+        println!("{layout:?}: {:?}", tree.current());
         let result = runner.run_one(tree, |steps| {
             let mut world = World::new(layout);
             for step in &steps {

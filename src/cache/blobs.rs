@@ -240,6 +240,8 @@ impl Blobs {
             let dir = path.parent().unwrap_or(&self.root);
             let mut file = tempfile::NamedTempFile::new_in(dir)?;
             std::io::copy(&mut fs::File::open(&path)?, &mut file)?;
+            // Linked into trees, it has to be as executable as it was.
+            file.as_file().set_permissions(meta.permissions())?;
             file.persist(&path).map_err(|error| error.error)?;
             fault::point("aged: copied");
             settle(&path)?;

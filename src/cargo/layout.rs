@@ -164,6 +164,15 @@ impl Place {
         }
     }
 
+    /// The file in which cargo notes the `OUT_DIR` of a build script's run (cargo:
+    /// `custom_build.rs`, `build_work`), relative likewise.
+    pub fn script_root(&self) -> String {
+        match self.layout {
+            Layout::Spread => format!("{}/root-output", self.build_dir()),
+            Layout::PerUnit => format!("{}/run/root-output", self.build_dir()),
+        }
+    }
+
     /// Where rustc's dep-info of a crate can be, relative likewise: with a hash
     /// in its name or without.
     pub fn dep_info_candidates(&self, crate_name: &str) -> Vec<String> {

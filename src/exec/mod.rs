@@ -8,6 +8,7 @@
 
 mod account;
 pub mod capture;
+mod doubt;
 pub mod executables;
 pub mod macros;
 mod origins;

@@ -146,6 +146,10 @@ impl Capture<'_> {
                 let dir = &unit.package_dir;
                 from.add(self.input(unit, dir, InputKind::Package, gathered.started)?);
                 from.bound = Some("cargo keeps the times of the package's files".into());
+            } else if !dirs.is_immutable(&unit.package_dir) {
+                // Vendored. cargo goes by the checksum, if there is one.
+                let dir = &unit.package_dir;
+                from.add(self.input(unit, dir, InputKind::Tree, gathered.started)?);
             }
         }
         for path in &said.changed {

@@ -15,6 +15,7 @@ use filetime::FileTime;
 use fs_err as fs;
 use rayon::prelude::*;
 
+use super::doubt::drop_doubtful;
 use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{Packed, StoredFile, Variant, decode_pack};
 use crate::cache::system::{patiently, set_time};
@@ -76,6 +77,7 @@ pub fn restore(
         .sum();
     sink.event(Event::Begin(Phase::Restore, total as u64));
     drop_outdated(plan, decisions, units)?;
+    drop_doubtful(plan, decisions)?;
     let below = Below::new(&plan.dirs.build);
     let done: Result<Vec<(Option<UnitState>, bool)>, CacheError> = plan
         .units
@@ -289,7 +291,7 @@ fn put(
 ) -> Result<(), CacheError> {
     let blobs = store.blobs();
     if may_share(unit, file.role, &file.path) {
-        if stored {
+        if stored && is_as_executable(store, file) {
             let from = blobs.aged(&file.blob)?;
             return Ok(tree::place(&from, to, Way::Link, time, file.executable)?);
         }
@@ -304,8 +306,9 @@ fn put(
 /// Whether a file may share its inode with the store: only if whatever makes it
 /// anew replaces it. rustc renames an rlib into place; an executable that is
 /// uplifted is removed by cargo before it is linked again (cargo: `rustc`,
-/// rust-lang/cargo#8348); a macro of the registry is not made anew in place. The rmeta of an incremental unit shares an inode with
-/// rustc's own incremental directory and stays out of this.
+/// rust-lang/cargo#8348); a macro of the registry is not made anew in
+/// place. The rmeta of an incremental unit shares an inode with rustc's own
+/// incremental directory and stays out of this.
 pub fn may_share(unit: &PlanUnit, role: Role, path: &str) -> bool {
     let kind = unit.graph.target.kind.first().map(String::as_str);
     match role {

@@ -1,0 +1,120 @@
+//! What cargo would call fresh although nobody can be sure of it.
+//!
+//! cargo compares times. It does not notice an older file that was put in the
+//! place of a newer one (`cp -p`, `tar`), nor that a workspace was moved
+//! together with its target directory and that its programs name the old
+//! place. Of units that we know, contents tell; a unit that we do not know, or
+//! only under other settings, may have been built from anything. If a file was
+//! changed after the build began, which the change time tells, or if the build
+//! was made in another place, cargo is made to build the unit again: it could
+//! not be recorded otherwise, and it might be wrong.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use crate::cache::CacheError;
+use crate::cache::tree;
+use crate::cargo::layout::{Place, Scan, crate_name, fingerprint_name};
+use crate::cargo::{depinfo, script};
+use crate::plan::inputs::Stamp;
+use crate::plan::lookup::Decision;
+use crate::plan::{Dirs, Plan, PlanUnit};
+use crate::unit::Verdict;
+
+/// Makes cargo build the misses that are doubtful, and with them everything
+/// above.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn drop_doubtful(plan: &Plan, decisions: &[Decision]) -> Result<(), CacheError> {
+    let mut scan = Scan::new(&plan.dirs.build);
+    for (unit, decision) in plan.units.iter().zip(decisions) {
+        if !matches!(decision.verdict, Verdict::Miss(_)) {
+            continue;
+        }
+        for place in scan.candidates(&unit.graph, &unit.package) {
+            let dir = plan.dirs.build.join(place.fingerprint_dir());
+            let name = fingerprint_name(&unit.graph);
+            // Those above compare their times with this file's, too.
+            let reference = match unit.is_run() {
+                true => plan.dirs.build.join(place.script_stdout()),
+                false => dir.join(format!("dep-{name}")),
+            };
+            let built = Stamp::of(&reference).map(|stamp| stamp.modified);
+            // Without that file cargo builds it anyway.
+            if built.is_ok_and(|built| is_doubtful(&plan.dirs, unit, &place, &reference, built)) {
+                tree::remove(&dir.join(&name))?;
+                tree::remove(&reference)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_doubtful(
+    dirs: &Dirs,
+    unit: &PlanUnit,
+    place: &Place,
+    reference: &Utf8Path,
+    built: i64,
+) -> bool {
+    let build = &dirs.build;
+    if unit.is_run() {
+        let noted = fs::read_to_string(build.join(place.script_root())).unwrap_or_default();
+        if !noted.is_empty() && !Utf8Path::new(noted.trim_end()).starts_with(build) {
+            return true;
+        }
+        let said = script::parse(&fs::read(reference).unwrap_or_default());
+        let watched = match said.changed.is_empty() && said.env.is_empty() {
+            true => vec![unit.package_dir.clone()],
+            false => {
+                let paths = said.changed.iter();
+                paths.map(|path| unit.package_dir.join(path)).collect()
+            }
+        };
+        return watched
+            .iter()
+            .filter(|path| !dirs.is_immutable(path) && !path.starts_with(build))
+            .any(|path| changed_behind(dirs, path, built));
+    }
+    let candidates = place.dep_info_candidates(&crate_name(&unit.graph));
+    let mut texts = candidates
+        .iter()
+        .filter_map(|file| fs::read_to_string(build.join(file)).ok());
+    let Some(info) = texts.next().and_then(|text| depinfo::parse_rustc(&text)) else {
+        return false;
+    };
+    let outputs = info.outputs.iter().map(Utf8Path::new);
+    let mut sources = info
+        .sources
+        .iter()
+        .map(|source| unit.compile_dir.join(source));
+    outputs
+        .into_iter()
+        .any(|path| path.is_absolute() && !path.starts_with(build))
+        || sources.any(|path| {
+            !dirs.is_immutable(&path) && !path.starts_with(build) && is_behind(&path, built)
+        })
+}
+
+/// Whether anything below a path was changed so that its time does not tell.
+fn changed_behind(dirs: &Dirs, path: &Utf8Path, built: i64) -> bool {
+    let ours = |path: &Utf8Path| path == dirs.build || path == dirs.target;
+    let walk = walkdir::WalkDir::new(path).into_iter();
+    let entries = walk.filter_entry(|entry| {
+        let path = Utf8Path::from_path(entry.path());
+        entry.file_name() != ".git" && !path.is_some_and(ours)
+    });
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_file())
+        .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok())
+        .any(|file| is_behind(&file, built))
+}
+
+/// Whether a file has a time before the build and was changed after it began.
+/// Only where there is a change time that no program can set back.
+fn is_behind(path: &Utf8Path, built: i64) -> bool {
+    let stamp = Stamp::of(path);
+    cfg!(unix) && stamp.is_ok_and(|stamp| stamp.modified <= built && stamp.changed >= built)
+}
