@@ -491,7 +491,9 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
 }
 
 /// The digest of all that dependents can see: outputs, and what a build script
-/// printed, with this build's directories taken out.
+/// printed, with this build's directories taken out. cargo's fingerprint is
+/// among it: those of the units above hold it (cargo: `Fingerprint::deps`), and
+/// a build script's differs with variables and times that change no output.
 fn output_digest(unit: &PlanUnit, gathered: &Gathered, passed_on: &[Digest]) -> Digest {
     let mut hasher = KeyHasher::new("output");
     for file in &gathered.files {
@@ -501,6 +503,9 @@ fn output_digest(unit: &PlanUnit, gathered: &Gathered, passed_on: &[Digest]) -> 
     for file in &gathered.packed {
         if unit.is_run() && is_text_of_unit(&file.path, unit) {
             hasher.part("stdout", &file.content);
+        }
+        if file.role == Role::Fingerprint {
+            hasher.part("fingerprint", &file.content);
         }
     }
     for digest in passed_on {

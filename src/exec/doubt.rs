@@ -1,7 +1,7 @@
 //! What cargo would call fresh although nobody can be sure of it.
 //!
-//! cargo compares times. It does not notice an older file that was put in the
-//! place of a newer one (`cp -p`, `tar`), nor that a workspace was moved
+//! cargo compares times, and of vendored sources not even those. It does not
+//! notice an older file in the place of a newer one (`cp -p`, `tar`), nor that a workspace was moved
 //! together with its target directory and that its programs name the old
 //! place. Of units that we know, contents tell; a unit that we do not know, or
 //! only under other settings, may have been built from anything. If a file was
@@ -28,10 +28,13 @@ use crate::unit::Verdict;
 /// When a file cannot be removed.
 pub fn drop_doubtful(plan: &Plan, decisions: &[Decision]) -> Result<(), CacheError> {
     let mut scan = Scan::new(&plan.dirs.build);
-    for (unit, decision) in plan.units.iter().zip(decisions) {
+    let mut dropped = vec![false; plan.units.len()];
+    for (at, (unit, decision)) in plan.units.iter().zip(decisions).enumerate() {
         if !matches!(decision.verdict, Verdict::Miss(_)) {
             continue;
         }
+        // cargo itself only sees that from files of packages whose times count.
+        let rests_on_dropped = unit.deps.iter().any(|&dep| dropped[dep]);
         for place in scan.candidates(&unit.graph, &unit.package) {
             let dir = plan.dirs.build.join(place.fingerprint_dir());
             let name = fingerprint_name(&unit.graph);
@@ -42,7 +45,11 @@ pub fn drop_doubtful(plan: &Plan, decisions: &[Decision]) -> Result<(), CacheErr
             };
             let built = Stamp::of(&reference).map(|stamp| stamp.modified);
             // Without that file cargo builds it anyway.
-            if built.is_ok_and(|built| is_doubtful(&plan.dirs, unit, &place, &reference, built)) {
+            let is_doubtful = |built| {
+                rests_on_dropped || is_doubtful(&plan.dirs, unit, &place, &reference, built)
+            };
+            if built.is_ok_and(is_doubtful) {
+                dropped[at] = true;
                 tree::remove(&dir.join(&name))?;
                 tree::remove(&reference)?;
             }
@@ -75,7 +82,7 @@ fn is_doubtful(
         return watched
             .iter()
             .filter(|path| !dirs.is_immutable(path) && !path.starts_with(build))
-            .any(|path| changed_behind(dirs, path, built));
+            .any(|path| changed_behind(dirs, unit, path, built));
     }
     let candidates = place.dep_info_candidates(&crate_name(&unit.graph));
     let mut texts = candidates
@@ -93,12 +100,12 @@ fn is_doubtful(
         .into_iter()
         .any(|path| path.is_absolute() && !path.starts_with(build))
         || sources.any(|path| {
-            !dirs.is_immutable(&path) && !path.starts_with(build) && is_behind(&path, built)
+            !dirs.is_immutable(&path) && !path.starts_with(build) && is_behind(unit, &path, built)
         })
 }
 
 /// Whether anything below a path was changed so that its time does not tell.
-fn changed_behind(dirs: &Dirs, path: &Utf8Path, built: i64) -> bool {
+fn changed_behind(dirs: &Dirs, unit: &PlanUnit, path: &Utf8Path, built: i64) -> bool {
     let ours = |path: &Utf8Path| path == dirs.build || path == dirs.target;
     let walk = walkdir::WalkDir::new(path).into_iter();
     let entries = walk.filter_entry(|entry| {
@@ -109,12 +116,19 @@ fn changed_behind(dirs: &Dirs, path: &Utf8Path, built: i64) -> bool {
         .flatten()
         .filter(|entry| entry.file_type().is_file())
         .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok())
-        .any(|file| is_behind(&file, built))
+        .any(|file| is_behind(unit, &file, built))
 }
 
-/// Whether a file has a time before the build and was changed after it began.
-/// Only where there is a change time that no program can set back.
-fn is_behind(path: &Utf8Path, built: i64) -> bool {
-    let stamp = Stamp::of(path);
-    cfg!(unix) && stamp.is_ok_and(|stamp| stamp.modified <= built && stamp.changed >= built)
+/// Whether a file was changed after the build began and cargo does not see it:
+/// because the file has a time before that, or because the package is none
+/// whose times count (cargo: `calculate_normal`; vendored ones go by their
+/// checksum). The change time, which no program can set back, is known on Unix.
+fn is_behind(unit: &PlanUnit, path: &Utf8Path, built: i64) -> bool {
+    Stamp::of(path).is_ok_and(|stamp| {
+        let changed = cfg!(unix) && stamp.changed >= built;
+        match unit.external {
+            true => changed || stamp.modified > built,
+            false => changed && stamp.modified <= built,
+        }
+    })
 }
