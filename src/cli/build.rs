@@ -114,5 +114,5 @@ fn follow(cargo: &Cargo, inv: &Invocation, recorded: bool) -> ExitCode {
         true => inv.executing_args(),
         false => inv.args.clone(),
     };
-    hand_over(cargo, &inv.verb, &args)
+    hand_over(cargo, &[&[inv.verb.clone()], args.as_slice()].concat())
 }

@@ -5,6 +5,7 @@
 //! and cargo.
 
 mod afterwards;
+mod as_cargo;
 pub mod build;
 pub mod clear;
 pub mod config;
@@ -48,7 +49,16 @@ pub fn main(args: Vec<String>) -> ExitCode {
     // cargo starts `cargo-zbuild zbuild ...`.
     if args.first().is_some_and(|arg| arg == "zbuild") {
         args.remove(0);
+        return subcommand(args, begun);
     }
+    match as_cargo::read(&args) {
+        Some((inv, flags)) => verb(inv, &flags, begun),
+        None => plain::hand_over(&Cargo::find(None), &args),
+    }
+}
+
+/// `cargo zbuild ...`
+fn subcommand(mut args: Vec<String>, begun: Instant) -> ExitCode {
     let toolchain = match args.first().and_then(|arg| arg.strip_prefix('+')) {
         Some(toolchain) => {
             let toolchain = toolchain.to_owned();
@@ -62,13 +72,14 @@ pub fn main(args: Vec<String>) -> ExitCode {
         Some("-V" | "--version") => return help::version(),
         _ => {}
     }
-    let verb = match args.first() {
+    let name = match args.first() {
         Some(first) if !first.starts_with('-') => args.remove(0),
         _ => "build".to_owned(),
     };
-    let planned = PLANNED.iter().find(|(name, _)| *name == verb);
-    let flags = Flags::take(&mut args, planned.is_some());
-    if let Some(own) = own::find(&verb) {
+    let planned = PLANNED.iter().find(|(verb, _)| *verb == name);
+    let name = planned.map_or(name.as_str(), |(_, verb)| verb);
+    let flags = Flags::take(name, &mut args, planned.is_some());
+    if let Some(own) = own::find(name) {
         return (own.run)(Call {
             toolchain,
             args,
@@ -76,13 +87,21 @@ pub fn main(args: Vec<String>) -> ExitCode {
             begun,
         });
     }
-    let mut inv = Invocation::parse(planned.map_or(verb.as_str(), |(_, verb)| verb), args);
+    let mut inv = Invocation::parse(name, args);
     inv.toolchain = toolchain;
-    let cargo = Cargo::find(&inv);
-    if planned.is_none() || build::steps_aside(&inv) {
+    if planned.is_none() {
+        return plain::plainly(&Cargo::find(inv.toolchain.as_deref()), &inv);
+    }
+    verb(inv, &flags, begun)
+}
+
+/// One of cargo's verbs that we plan.
+fn verb(inv: Invocation, flags: &Flags, begun: Instant) -> ExitCode {
+    let cargo = Cargo::find(inv.toolchain.as_deref());
+    if build::steps_aside(&inv) {
         return plain::plainly(&cargo, &inv);
     }
-    let settings = Settings::load(&inv, &flags);
+    let settings = Settings::load(&inv, flags);
     if let Some(refusal) = settings.refused_flag() {
         return plain::refuse(refusal);
     }

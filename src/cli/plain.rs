@@ -8,14 +8,14 @@ use crate::exec::run;
 
 /// Runs cargo with these arguments and nothing of ours.
 pub fn plainly(cargo: &Cargo, inv: &Invocation) -> ExitCode {
-    hand_over(cargo, &inv.verb, &inv.args)
+    hand_over(cargo, &[&[inv.verb.clone()], inv.args.as_slice()].concat())
 }
 
 /// Lets cargo take our place.
-pub fn hand_over(cargo: &Cargo, verb: &str, args: &[String]) -> ExitCode {
+pub fn hand_over(cargo: &Cargo, args: &[String]) -> ExitCode {
     // Nobody is there to be told if stdout is closed.
     let _ = std::io::Write::flush(&mut std::io::stdout());
-    match run::become_cargo(cargo, verb, args) {
+    match run::become_cargo(cargo, args) {
         Ok(status) => exit_code(status),
         Err(error) => {
             anstream::eprintln!("error: could not start {}: {error}", cargo.program());

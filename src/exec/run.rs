@@ -35,9 +35,9 @@ pub struct Ran {
 ///
 /// # Errors
 /// When cargo cannot be started.
-pub fn become_cargo(cargo: &Cargo, verb: &str, args: &[String]) -> std::io::Result<ExitStatus> {
+pub fn become_cargo(cargo: &Cargo, args: &[String]) -> std::io::Result<ExitStatus> {
     let mut command = cargo.command();
-    command.arg(verb).args(args);
+    command.args(args);
     #[cfg(unix)]
     return Err(std::os::unix::process::CommandExt::exec(&mut command));
     #[cfg(not(unix))]

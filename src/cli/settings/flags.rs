@@ -3,6 +3,8 @@
 //! They begin with `--zbuild-`, so that no flag that cargo will ever have is
 //! taken from it, and are removed before cargo sees the rest.
 
+use crate::cargo::args::Invocation;
+
 /// The flags that were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
@@ -11,11 +13,12 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Takes our flags out of the arguments, up to `--`. `--stats` is one of
-    /// them only for a build: another tool's verb may have its own.
-    pub fn take(args: &mut Vec<String>, is_build: bool) -> Flags {
-        let end = args.iter().position(|arg| arg == "--");
-        let rest = args.split_off(end.unwrap_or(args.len()));
+    /// Takes our flags out of the arguments, as far as they are not a
+    /// program's. `--stats` is one of them only for a build: another tool's
+    /// verb may have its own.
+    pub fn take(verb: &str, args: &mut Vec<String>, is_build: bool) -> Flags {
+        let own = Invocation::parse(verb, args.clone()).own;
+        let rest = args.split_off(own);
         let mut flags = Flags::default();
         args.retain(|arg| {
             if is_build && arg == "--stats" {
@@ -42,13 +45,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_a_programs_stays() {
+        let mut args = vec!["word".to_owned(), "--stats".to_owned()];
+        assert_eq!(Flags::take("run", &mut args, true), Flags::default());
+        assert_eq!(args.len(), 2);
+    }
+
+    #[test]
     fn what_is_ours_is_taken_out() {
         let line = "-p a --zbuild-disable --zbuild-cache-dir=/x=y -- --zbuild-disable";
         let mut args: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let mut with_stats = vec!["--stats".to_owned()];
-        assert_eq!(Flags::take(&mut with_stats, false), Flags::default());
-        assert_eq!(Flags::take(&mut with_stats, true).values.len(), 1);
-        let flags = Flags::take(&mut args, true);
+        assert_eq!(
+            Flags::take("build", &mut with_stats, false),
+            Flags::default()
+        );
+        assert_eq!(Flags::take("build", &mut with_stats, true).values.len(), 1);
+        let flags = Flags::take("build", &mut args, true);
         assert_eq!(args, ["-p", "a", "--", "--zbuild-disable"]);
         assert_eq!(
             flags.values,
