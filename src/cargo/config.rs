@@ -191,6 +191,16 @@ impl Config {
     }
 }
 
+/// `$CARGO_HOME`, or where it is by default (the `home` crate's rule).
+pub fn home() -> Option<Utf8PathBuf> {
+    let given = std::env::var("CARGO_HOME").ok().filter(|v| !v.is_empty());
+    let path = match given {
+        Some(path) => std::path::absolute(path).ok(),
+        None => etcetera::home_dir().ok().map(|home| home.join(".cargo")),
+    };
+    path.and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
+}
+
 fn includes(table: &Table) -> Vec<String> {
     let one = |value: &Value| match value {
         Value::String(path) => Some(path.clone()),

@@ -5,8 +5,8 @@
 //! nothing at all. Tools read what these print, so nothing of ours may be in
 //! there. What `cargo zbuild` offers beside cargo's verbs has no place here.
 
-use super::PLANNED;
 use super::settings::Flags;
+use super::verbs;
 use crate::cargo::args::Invocation;
 
 /// cargo's options that may stand before the verb and behind it alike, and
@@ -43,9 +43,7 @@ pub fn read(args: &[String]) -> Option<(Invocation, Flags)> {
         next = rest.next()?;
     }
     // A letter may be an alias of the user's; that, cargo looks up.
-    let (verb, _) = PLANNED
-        .iter()
-        .find(|(name, verb)| name == verb && name == next)?;
+    let verb = verbs::find(next).filter(|found| found.is_full_name())?.verb;
     before.extend(rest.cloned());
     let flags = Flags::take(verb, &mut before, true);
     let mut inv = Invocation::parse(verb, before);

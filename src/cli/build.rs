@@ -114,5 +114,8 @@ fn follow(cargo: &Cargo, inv: &Invocation, recorded: bool) -> ExitCode {
         true => inv.executing_args(),
         false => inv.args.clone(),
     };
-    hand_over(cargo, &[&[inv.verb.clone()], args.as_slice()].concat())
+    hand_over(
+        cargo,
+        &[std::slice::from_ref(&inv.verb), args.as_slice()].concat(),
+    )
 }

@@ -8,14 +8,17 @@ mod afterwards;
 mod as_cargo;
 pub mod build;
 pub mod clear;
+pub mod complete;
 pub mod config;
 pub mod gc;
 pub mod help;
 pub mod own;
 pub mod plain;
 pub mod settings;
+pub mod setup;
 pub mod stats;
 pub mod term;
+pub mod verbs;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -24,23 +27,6 @@ use self::own::Call;
 use self::settings::{Flags, Settings};
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
-
-/// cargo's verbs that we plan. Every other one is handed to cargo.
-const PLANNED: &[(&str, &str)] = &[
-    ("build", "build"),
-    ("b", "build"),
-    ("check", "check"),
-    ("c", "check"),
-    ("rustc", "rustc"),
-    ("test", "test"),
-    ("t", "test"),
-    ("run", "run"),
-    ("r", "run"),
-    ("bench", "bench"),
-    ("doc", "doc"),
-    ("d", "doc"),
-    ("clippy", "clippy"),
-];
 
 /// Runs the command that the arguments ask for.
 pub fn main(args: Vec<String>) -> ExitCode {
@@ -76,8 +62,8 @@ fn subcommand(mut args: Vec<String>, begun: Instant) -> ExitCode {
         Some(first) if !first.starts_with('-') => args.remove(0),
         _ => "build".to_owned(),
     };
-    let planned = PLANNED.iter().find(|(verb, _)| *verb == name);
-    let name = planned.map_or(name.as_str(), |(_, verb)| verb);
+    let planned = verbs::find(&name);
+    let name = planned.map_or(name.as_str(), |found| found.verb);
     let flags = Flags::take(name, &mut args, planned.is_some());
     if let Some(own) = own::find(name) {
         return (own.run)(Call {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::settings::Flags;
-use super::{clear, config, gc, help, stats};
+use super::{clear, complete, config, gc, help, setup, stats};
 use crate::cargo::args::Invocation;
 
 /// How a subcommand was called.
@@ -67,9 +67,9 @@ pub struct Own {
 /// All of them, in the order in which the help names them.
 pub const OWN: &[Own] = &[
     Own {
-        name: "clear",
-        command: clear::command,
-        run: clear::run,
+        name: "setup",
+        command: setup::command,
+        run: setup::run,
     },
     Own {
         name: "config",
@@ -77,19 +77,34 @@ pub const OWN: &[Own] = &[
         run: config::run,
     },
     Own {
+        name: "stats",
+        command: stats::command,
+        run: stats::run,
+    },
+    Own {
         name: "gc",
         command: gc::command,
         run: gc::run,
     },
     Own {
+        name: "clear",
+        command: clear::command,
+        run: clear::run,
+    },
+    Own {
+        name: "completions",
+        command: complete::command,
+        run: complete::run,
+    },
+    Own {
+        name: "man",
+        command: complete::man_command,
+        run: complete::man,
+    },
+    Own {
         name: "help",
         command: help::command,
         run: help::run,
-    },
-    Own {
-        name: "stats",
-        command: stats::command,
-        run: stats::run,
     },
 ];
 

@@ -8,7 +8,10 @@ use crate::exec::run;
 
 /// Runs cargo with these arguments and nothing of ours.
 pub fn plainly(cargo: &Cargo, inv: &Invocation) -> ExitCode {
-    hand_over(cargo, &[&[inv.verb.clone()], inv.args.as_slice()].concat())
+    hand_over(
+        cargo,
+        &[std::slice::from_ref(&inv.verb), inv.args.as_slice()].concat(),
+    )
 }
 
 /// Lets cargo take our place.

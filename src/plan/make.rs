@@ -12,7 +12,7 @@ use super::{Dirs, Plan, PlanError, PlanUnit, Term};
 use crate::cargo::args::Invocation;
 use crate::cargo::check::mark_tests;
 use crate::cargo::command::Cargo;
-use crate::cargo::config::Config;
+use crate::cargo::config::{self, Config};
 use crate::cargo::diagnostics::named;
 use crate::cargo::layout;
 use crate::cargo::manifest::Manifests;
@@ -49,7 +49,8 @@ pub fn make(
         let why = "-Zroot-dir changes what source paths are relative to";
         return Err(PlanError::Surroundings(why.into()));
     }
-    let cargo_home = cargo_home()?;
+    let cargo_home =
+        config::home().ok_or_else(|| PlanError::Surroundings("found no CARGO_HOME".into()))?;
     let config = Config::load(cwd, &cargo_home, &inv.config)?;
     // cargo is asked for both things at once: each takes as long as a no-op.
     let (graph, rest) = std::thread::scope(|scope| {
@@ -220,17 +221,6 @@ fn roots(graph: &UnitGraph) -> Vec<String> {
         .collect();
     roots.sort();
     roots
-}
-
-/// `$CARGO_HOME`, or where it is by default (the `home` crate's rule).
-fn cargo_home() -> Result<Utf8PathBuf, PlanError> {
-    let given = std::env::var("CARGO_HOME").ok().filter(|v| !v.is_empty());
-    let path = match given {
-        Some(path) => std::path::absolute(path).ok(),
-        None => etcetera::home_dir().ok().map(|home| home.join(".cargo")),
-    };
-    path.and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
-        .ok_or_else(|| PlanError::Surroundings("found no CARGO_HOME".into()))
 }
 
 /// The digest of all files of the compiler. It is noted under a name made of
