@@ -61,13 +61,26 @@ pub fn run(call: Call) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut whole().bin_name(NAME), NAME, &mut text);
+    match shell {
+        Shell::Bash => text = in_bash().into_bytes(),
+        _ => clap_complete::generate(shell, &mut whole(), NAME, &mut text),
+    }
     match shell {
         Shell::Bash => text.extend_from_slice(BASH.as_bytes()),
         Shell::Fish => text.extend(of_cargo_in_fish()),
         _ => {}
     }
     print(&text)
+}
+
+/// clap_complete's own for bash. It takes a name with a hyphen apart where it
+/// should not, and then finds none of its commands: so it gets one without.
+fn in_bash() -> String {
+    let name = "cargo_zbuild";
+    let mut text = Vec::new();
+    clap_complete::generate(Shell::Bash, &mut whole().name(name), name, &mut text);
+    let text = String::from_utf8_lossy(&text);
+    text.replace(&format!(" {name}\n"), &format!(" {NAME}\n"))
 }
 
 /// In fish the names of verbs and commands are added to cargo's completions.

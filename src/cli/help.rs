@@ -37,7 +37,6 @@ Exit codes:
 /// The command line for the help: what is ours.
 fn own() -> Command {
     let mut whole = Command::new("cargo-zbuild")
-        .bin_name("cargo zbuild")
         .about("A drop-in for `cargo build` that never compiles the same thing twice")
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true);
