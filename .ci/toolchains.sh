@@ -35,6 +35,8 @@ unpack() {
     echo "$name: $(rustc "+$name" -V)"
 }
 
+if rustc +debian -V 2>/dev/null && rustc +debian-1.85 -V 2>/dev/null; then exit; fi
+
 apt-get update -qq
 versions=$(apt-cache madison rustc-web | awk '{print $3}')
 newest=$(head -1 <<<"$versions")

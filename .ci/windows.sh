@@ -96,6 +96,11 @@ run)
 check)
     setup
     cargo +debian clippy --locked --all-targets -- -D warnings
+    cargo +debian test --locked --lib --test fake_cargo
+    # No linker for these: types alone. Their std is compiled on the way.
+    unset CARGO_BUILD_TARGET
+    RUSTC_BOOTSTRAP=1 cargo +debian check --locked --quiet -Zbuild-std --features blake3/pure \
+        --target x86_64-pc-windows-msvc --target aarch64-apple-darwin
     ;;
 *)
     echo "$0: unknown: $1" >&2

@@ -52,6 +52,10 @@ pub fn make(
     let cargo_home =
         config::home().ok_or_else(|| PlanError::Surroundings("found no CARGO_HOME".into()))?;
     let config = Config::load(cwd, &cargo_home, &inv.config)?;
+    if names_a_sysroot(inv, &config) {
+        let why = "rustc is given a --sysroot of its own, whose contents nobody watches";
+        return Err(PlanError::Surroundings(why.into()));
+    }
     // cargo is asked for both things at once: each takes as long as a no-op.
     let (graph, rest) = std::thread::scope(|scope| {
         let graph = scope.spawn(|| UnitGraph::ask(cargo, inv));
@@ -148,6 +152,23 @@ fn leave_to_cargo(
         graph.retain(keep)?;
     }
     Ok(())
+}
+
+/// Whether flags lead rustc to another standard library than the one that it
+/// names when asked: neither cargo nor we would see a change there.
+fn names_a_sysroot(inv: &Invocation, config: &Config) -> bool {
+    const FLAG: &str = "--sysroot";
+    let in_config = || {
+        config
+            .files
+            .iter()
+            .any(|f| f.table.to_string().contains(FLAG))
+    };
+    inv.args.iter().any(|arg| arg.contains(FLAG))
+        || key::relevant_env()
+            .values()
+            .any(|value| value.contains(FLAG))
+        || in_config()
 }
 
 /// Of what cargo printed while planning, that which it repeats with every
