@@ -210,6 +210,8 @@ impl std::fmt::Display for Value {
                 bytes if bytes % 1_000_000 == 0 && bytes > 0 => {
                     write!(f, "\"{}MB\"", bytes / 1_000_000)
                 }
+                // TOML's integers have a sign.
+                bytes if i64::try_from(bytes).is_err() => write!(f, "\"{bytes}\""),
                 bytes => write!(f, "{bytes}"),
             },
             Value::Size(Some(Size::Percent(percent))) => write!(f, "\"{percent}%\""),
@@ -277,6 +279,7 @@ mod tests {
             (Kind::Size, "20GiB"),
             (Kind::Size, "500MB"),
             (Kind::Size, "7"),
+            (Kind::Size, "18446744073709551615"),
             (Kind::Size, "5%"),
             (Kind::Size, "none"),
             (Kind::Age, "2h 30m"),
