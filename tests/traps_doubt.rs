@@ -47,6 +47,27 @@ fn an_older_template_after_builds_by_cargo_alone(layout: Layout) {
     checkout.build_compiles_nothing();
 }
 
+/// And for a build script itself.
+fn an_older_build_script_after_builds_by_cargo_alone(layout: Layout) {
+    let checkout = Checkout::of("build-scripts", layout);
+    checkout.append("gen/build.rs", "// one\n");
+    checkout.cargo_build();
+    let text = checkout.read("gen/build.rs");
+    let other = text.replace(
+        "fn main() {",
+        "fn main() {\n    println!(\"cargo::warning=other\");",
+    );
+    assert_ne!(text, other);
+    put_back(&checkout, "gen/build.rs", &text, &other);
+    let ran = checkout.build();
+    assert!(
+        ran.crates().contains(&"build_script_build".to_owned()),
+        "{ran}"
+    );
+    checkout.is_right();
+    checkout.build_compiles_nothing();
+}
+
 /// A workspace that only cargo has built is moved with its target directory.
 fn a_moved_workspace_that_was_built_by_cargo_alone(layout: Layout) {
     let mut checkout = Checkout::of("paths", layout);
@@ -153,12 +174,55 @@ fn a_script_prints_the_same_for_other_times(layout: Layout) {
     }
 }
 
+/// rustc's account of what it read is lost, or is nothing.
+fn an_account_that_cannot_be_read_is_not_no_inputs(layout: Layout) {
+    for text in [None, Some(""), Some("garbage")] {
+        let checkout = Checkout::of("members", layout);
+        checkout.cargo_build();
+        let dir = match layout {
+            Layout::Spread => "/deps/",
+            Layout::PerUnit => "/out/",
+        };
+        let account = checkout.target_file(&[dir, "leaf-", ".d"]);
+        match text {
+            None => std::fs::remove_file(&account).unwrap(),
+            Some(text) => std::fs::write(&account, text).unwrap(),
+        }
+        let ran = checkout.zbuild(&["-v"]).successful();
+        let mut lines = ran.zbuild_lines();
+        assert!(
+            lines.any(|line| line.starts_with("not recorded: leaf")),
+            "{ran}"
+        );
+        checkout.replace("leaf/src/lib.rs", "= 1", "= 2");
+        checkout.remove_target();
+        checkout.build();
+        assert!(checkout.is_right().starts_with("leaf.constant=2\n"));
+    }
+}
+
+/// It belongs to one machine and one moment; cargo makes it when it needs it.
+fn what_cargo_knows_of_the_compiler_is_not_restored(layout: Layout) {
+    let checkout = Checkout::of("members", layout);
+    checkout.build();
+    let info = checkout.target().join(".rustc_info.json");
+    assert!(info.is_file());
+    checkout.remove_target();
+    checkout.build_compiles_nothing();
+    assert!(!info.exists());
+    checkout.referee();
+    checkout.build_compiles_nothing();
+}
+
 in_both_layouts!(
     a_script_prints_the_same_for_other_variables,
     a_script_prints_the_same_for_other_times,
+    an_account_that_cannot_be_read_is_not_no_inputs,
+    what_cargo_knows_of_the_compiler_is_not_restored,
     an_older_source_under_settings_that_are_new,
     an_older_source_after_builds_by_cargo_alone,
     an_older_template_after_builds_by_cargo_alone,
+    an_older_build_script_after_builds_by_cargo_alone,
     a_moved_workspace_that_was_built_by_cargo_alone,
     a_restored_build_script_is_run_again_in_another_checkout,
     a_vendored_source_goes_back_under_other_settings,

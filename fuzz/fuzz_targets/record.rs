@@ -14,7 +14,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         for file in &variant.files {
             if let Ok(path) = inside(Utf8Path::new("/t"), &file.path) {
                 assert!(path.starts_with("/t") && path != "/t");
-                assert!(!path.as_str().contains(".."), "{path}");
+                assert!(!path.components().any(|c| c.as_str() == ".."), "{path}");
             }
         }
         // Names of blobs become paths in the store.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use super::blobs::SEALS_DIR;
+use super::blobs::{INDEX_DIR, SEALS_DIR};
 use super::census::{Census, Known, files_below};
 use super::retention::{self, Content, Item, Limits};
 use super::uses::{DAY, Uses};
@@ -78,7 +78,7 @@ fn in_bytes(size: Size, total: impl Fn() -> Option<u64>) -> Option<u64> {
 }
 
 /// The store's directory or the nearest one above it that exists.
-fn existing(store: &Store) -> &std::path::Path {
+pub(super) fn existing(store: &Store) -> &std::path::Path {
     let dirs = store.root().ancestors();
     let mut existing = dirs.filter(|dir| dir.is_dir());
     existing.next().unwrap_or(store.root()).as_std_path()
@@ -290,7 +290,12 @@ impl Store {
     }
 
     /// Takes variants out of a record.
-    fn evict(&self, unit: &Digest, bucket: &Utf8Path, evicted: &[Known]) -> Result<(), CacheError> {
+    pub(super) fn evict(
+        &self,
+        unit: &Digest,
+        bucket: &Utf8Path,
+        evicted: &[Known],
+    ) -> Result<(), CacheError> {
         let mut variants = self.variants(unit);
         variants.retain(|variant| !evicted.iter().any(|known| known.is(variant)));
         // An empty record is none, and a bucket that is written anew has lost
@@ -377,17 +382,19 @@ impl Store {
         }
         let _alone = self.alone(true)?;
         let size = files_below(self.root()).map(|(_, meta)| meta.len()).sum();
-        // States first: without them nothing is believed to be in place.
-        let mut names: Vec<Utf8PathBuf> = Vec::new();
+        // States first: without them nothing is believed to be in place. Then
+        // the index: contents without a record are only leftovers.
+        let mut paths = vec![
+            self.root().join("state"),
+            self.root().join("store").join(INDEX_DIR),
+        ];
         for entry in self.root().read_dir_utf8()?.flatten() {
-            names.push(entry.into_path());
-        }
-        names.sort_by_key(|path| path.file_name() != Some("state"));
-        for path in names {
             // Those who wait for the lock files wait for these very files.
-            if path.file_name().is_some_and(|name| name.ends_with("lock")) {
-                continue;
+            if !entry.file_name().ends_with("lock") {
+                paths.push(entry.into_path());
             }
+        }
+        for path in paths {
             match path.is_dir() {
                 true => system::patiently(|| fs::remove_dir_all(&path))?,
                 false => remove(&path)?,
@@ -414,7 +421,7 @@ fn seconds(time: std::time::SystemTime) -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-fn remove(path: &Utf8Path) -> Result<(), CacheError> {
+pub(super) fn remove(path: &Utf8Path) -> Result<(), CacheError> {
     remove_std(path.as_std_path())
 }
 

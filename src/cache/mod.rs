@@ -11,11 +11,13 @@ pub mod census;
 pub mod collect;
 pub mod format;
 mod history;
+pub mod probe;
 pub mod record;
 pub mod retention;
 pub mod system;
 pub mod tree;
 pub mod uses;
+pub mod verify;
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -134,6 +136,12 @@ impl Store {
                 path: dir,
                 source,
             })?;
+        }
+        // It may have been copied here, or made before, for all to read.
+        #[cfg(unix)]
+        if self.is_private() == Some(false) {
+            use std::os::unix::fs::PermissionsExt;
+            let _ = fs::set_permissions(&self.root, std::fs::Permissions::from_mode(0o700));
         }
         // Whoever holds it for reading only opens what is there.
         let _ = File::options()

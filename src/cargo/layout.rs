@@ -176,14 +176,20 @@ impl Place {
     /// Where rustc's dep-info of a crate can be, relative likewise: with a hash
     /// in its name or without.
     pub fn dep_info_candidates(&self, crate_name: &str) -> Vec<String> {
-        let dir = match self.layout {
-            Layout::Spread => format!("{}/deps", self.profile_dir),
-            Layout::PerUnit => format!("{}/out", self.build_dir()),
+        let dirs = match self.layout {
+            Layout::Spread => vec![
+                format!("{}/deps", self.profile_dir),
+                format!("{}/examples", self.profile_dir),
+                // Build scripts.
+                self.build_dir(),
+            ],
+            Layout::PerUnit => vec![format!("{}/out", self.build_dir())],
         };
-        vec![
-            format!("{dir}/{crate_name}-{}.d", self.hash),
-            format!("{dir}/{crate_name}.d"),
-        ]
+        let hashed = dirs
+            .iter()
+            .map(|dir| format!("{dir}/{crate_name}-{}.d", self.hash));
+        let bare = dirs.iter().map(|dir| format!("{dir}/{crate_name}.d"));
+        hashed.chain(bare).collect()
     }
 
     /// The file whose time is the start of the unit's last build.

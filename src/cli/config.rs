@@ -49,23 +49,7 @@ pub fn run(call: Call) -> ExitCode {
     if let Some(refusal) = settings.refused_flag() {
         return super::plain::refuse(refusal);
     }
-    let lines: Vec<Line> = KEYS
-        .iter()
-        .map(|key| {
-            let set = settings.get(key.name);
-            let value = set.map(|(value, _)| value.clone());
-            let value = value.or_else(|| key.default()).or_else(|| {
-                let of_system = Store::place(None).ok().map(Value::Path);
-                of_system.filter(|_| key.name == "cache-dir")
-            });
-            Line {
-                name: key.name,
-                about: key.about,
-                value,
-                origin: set.map(|(_, origin)| origin.clone()),
-            }
-        })
-        .collect();
+    let lines = lines(&settings);
     let mut problems = settings.problems.clone();
     problems.extend(Settings::strange_variables());
     if given.get_flag("json") {
@@ -84,6 +68,30 @@ pub fn run(call: Call) -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+/// Prints the settings, problems left out.
+pub fn show(settings: &Settings) {
+    print(settings, &lines(settings));
+}
+
+fn lines(settings: &Settings) -> Vec<Line> {
+    KEYS.iter()
+        .map(|key| {
+            let set = settings.get(key.name);
+            let value = set.map(|(value, _)| value.clone());
+            let value = value.or_else(|| key.default()).or_else(|| {
+                let of_system = Store::place(None).ok().map(Value::Path);
+                of_system.filter(|_| key.name == "cache-dir")
+            });
+            Line {
+                name: key.name,
+                about: key.about,
+                value,
+                origin: set.map(|(_, origin)| origin.clone()),
+            }
+        })
+        .collect()
 }
 
 fn print(settings: &Settings, lines: &[Line]) {

@@ -10,6 +10,7 @@ pub mod build;
 pub mod clear;
 pub mod complete;
 pub mod config;
+pub mod doctor;
 pub mod gc;
 pub mod help;
 pub mod own;
@@ -19,6 +20,7 @@ pub mod setup;
 pub mod stats;
 pub mod term;
 pub mod verbs;
+pub mod verify;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::settings::Flags;
-use super::{clear, complete, config, gc, help, setup, stats};
+use super::{clear, complete, config, doctor, gc, help, setup, stats, verify};
 use crate::cargo::args::Invocation;
 
 /// How a subcommand was called.
@@ -80,6 +80,16 @@ pub const OWN: &[Own] = &[
         name: "stats",
         command: stats::command,
         run: stats::run,
+    },
+    Own {
+        name: "doctor",
+        command: doctor::command,
+        run: doctor::run,
+    },
+    Own {
+        name: "verify",
+        command: verify::command,
+        run: verify::run,
     },
     Own {
         name: "gc",

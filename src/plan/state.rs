@@ -68,7 +68,11 @@ impl Shared {
 
     /// Decodes a table; an empty one when it is of another version or damaged.
     pub fn decode(bytes: &[u8]) -> Shared {
-        format::decode_checked(TABLE, bytes).unwrap_or_default()
+        Shared::read(bytes).unwrap_or_default()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Shared> {
+        format::decode_checked(TABLE, bytes)
     }
 }
 
@@ -209,6 +213,13 @@ pub fn tidy(bytes: &[u8]) -> Tidied {
     } else {
         Tidied::Keep
     }
+}
+
+/// Whether a remembered state or table can be read, or is none of this version.
+pub fn is_sound(bytes: &[u8]) -> bool {
+    let is_ours = bytes.starts_with(STATE) || bytes.starts_with(TABLE);
+    let is_whole = decode(bytes).is_some() || Shared::read(bytes).is_some();
+    is_whole || (!is_ours && bytes.starts_with(b"ZB"))
 }
 
 /// Encodes a state.

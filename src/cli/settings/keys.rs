@@ -215,6 +215,9 @@ impl std::fmt::Display for Value {
                 bytes => write!(f, "{bytes}"),
             },
             Value::Size(Some(Size::Percent(percent))) => write!(f, "\"{percent}%\""),
+            Value::Age(Some(age)) if age.as_secs() % 86_400 == 0 && !age.is_zero() => {
+                write!(f, "\"{}d\"", age.as_secs() / 86_400)
+            }
             Value::Age(Some(age)) => write!(f, "\"{}\"", humantime::format_duration(*age)),
         }
     }
