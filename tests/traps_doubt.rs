@@ -214,7 +214,41 @@ fn what_cargo_knows_of_the_compiler_is_not_restored(layout: Layout) {
     checkout.build_compiles_nothing();
 }
 
+/// Two argument sets share a dependency in one target directory; its newer build
+/// was made for the other one.
+fn a_dependency_is_built_anew_with_other_arguments(layout: Layout) {
+    let manifest = |name: &str, rest: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{rest}")
+    };
+    let app = manifest(
+        "app",
+        "[features]\nloud = []\n[dependencies]\nleaf = { path = \"leaf\" }\n[workspace]\n",
+    );
+    let files = [
+        ("Cargo.toml", app.as_str()),
+        (
+            "src/main.rs",
+            "fn main() { println!(\"{} {}\", leaf::ONE, cfg!(feature = \"loud\")) }\n",
+        ),
+        ("leaf/Cargo.toml", &manifest("leaf", "")),
+        ("leaf/src/lib.rs", "pub const ONE: u32 = 1;\n"),
+    ];
+    let mut checkout = Checkout::with_files(layout, &files);
+    checkout.build();
+    checkout.set_args(&["--features", "loud"]);
+    checkout.build();
+    checkout.replace("leaf/src/lib.rs", "= 1", "= 2");
+    checkout.build().assert_crates(&["app", "leaf"]);
+    checkout.set_args(&[]);
+    checkout.build().assert_crates(&["app"]);
+    assert_eq!(checkout.is_right(), "2 false\n");
+    checkout.set_args(&["--features", "loud"]);
+    checkout.build_compiles_nothing();
+    assert_eq!(checkout.is_right(), "2 true\n");
+}
+
 in_both_layouts!(
+    a_dependency_is_built_anew_with_other_arguments,
     a_script_prints_the_same_for_other_variables,
     a_script_prints_the_same_for_other_times,
     an_account_that_cannot_be_read_is_not_no_inputs,

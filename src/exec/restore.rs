@@ -428,6 +428,7 @@ pub fn unit_state(dirs: &Dirs, variant: &Variant, pack: Packed, files: Vec<SeenF
         .collect();
     UnitState {
         output: variant.output,
+        deps: variant.deps.clone(),
         build_ms: variant.build_ms,
         unknown_inputs: variant.unknown_inputs.is_some(),
         inputs: variant

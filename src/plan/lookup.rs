@@ -151,15 +151,10 @@ fn decide_but(
         }
         let before = known(at);
         if let (Standing::Same(touched), Some(before)) = (&standings[at], before) {
-            // Built against the same bytes? Then each dependency's output is
-            // what it was when this unit was left here.
-            let same = |(&dep, output): (&usize, &Digest)| {
-                known(dep).is_some_and(|dep| dep.output == *output)
-            };
             // A touch is how people tell cargo that something changed which it
             // does not see.
             let told = *touched && before.unknown_inputs;
-            if unit.deps.iter().zip(&deps).all(same) && !told {
+            if before.deps == deps && !told {
                 decisions.push(Decision {
                     verdict: Verdict::InPlace,
                     output: Some(before.output),

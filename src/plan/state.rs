@@ -21,10 +21,10 @@ use crate::cargo::messages::Script;
 use crate::unit::{Digest, KeyHasher, Role};
 
 /// Begins every state; the digit is its version.
-const STATE: &Magic = b"ZBS3";
+const STATE: &Magic = b"ZBS4";
 
 /// Begins every table of a build directory.
-const TABLE: &Magic = b"ZBT3";
+const TABLE: &Magic = b"ZBT4";
 
 /// Everything remembered of one invocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,6 +81,9 @@ impl Shared {
 pub struct UnitState {
     /// Digest of all that dependents see of it.
     pub output: Digest,
+    /// The outputs of its dependencies that it was built against. What is in
+    /// place of them now may be another build's, made with other arguments.
+    pub deps: Vec<Digest>,
     /// How long cargo took for it, in milliseconds.
     pub build_ms: u64,
     /// It may have been built from something that nobody recorded.
