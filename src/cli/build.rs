@@ -6,12 +6,12 @@ use std::time::Instant;
 use super::afterwards;
 use super::plain::{exit_code, hand_over, plainly};
 use super::settings::Settings;
-use super::term::{choose_colours, style};
+use super::term;
 use crate::cache::Store;
 use crate::cargo::args::{Invocation, Selection};
 use crate::cargo::command::Cargo;
-use crate::exec::session::{Session, SessionError, Start};
-use crate::plan::PlanError;
+use crate::exec::session::{Session, SessionError, Start, Talk};
+use crate::plan::{PlanError, Term};
 use crate::report::human::Human;
 use crate::report::tally::Tally;
 
@@ -34,12 +34,12 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
     if settings.is_disabled() {
         return plainly(cargo, inv);
     }
-    let style = style(inv);
+    let style = term::style(inv, &Term::default());
     let inv = &Invocation {
         verbose: style.verbose,
         ..inv.clone()
     };
-    choose_colours(inv);
+    term::choose_colours(inv, &Term::default());
     let human = Human::new(style, begun);
     if let Some(problem) = settings.obstacle() {
         human.gives_up(&problem.text);
@@ -61,8 +61,15 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
         cargo,
         store: &store,
         sink: &tally,
-        verbose: style.verbose,
-        quiet: style.quiet,
+        talk: &|configured| {
+            let style = term::style(inv, configured);
+            term::choose_colours(inv, configured);
+            human.set_style(style);
+            Talk {
+                verbose: style.verbose,
+                quiet: style.quiet,
+            }
+        },
         start: start(inv),
         bounds: Some(super::gc::bounds(settings)),
     };

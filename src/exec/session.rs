@@ -16,7 +16,7 @@ use super::executables;
 use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
 use super::run::{self, Built};
-use super::sums::{restored, saved, summary_of_build, was_built};
+use super::sums::{restored, saved, summary_of_build, uplifted_in_place, was_built};
 use super::upkeep;
 use crate::cache::collect::Bounds;
 use crate::cache::{CacheError, Store};
@@ -31,7 +31,7 @@ use crate::plan::make::make;
 use crate::plan::records::Records;
 use crate::plan::state::{self, Shared, State, UnitState};
 use crate::plan::watch::{self, Standing};
-use crate::plan::{Plan, PlanError, key};
+use crate::plan::{Plan, PlanError, Term, key};
 use crate::unit::{Digest, MissReason, Verdict};
 
 /// A time stamp is given this long (in milliseconds) before now, so that an
@@ -85,15 +85,23 @@ pub struct Session<'a> {
     pub store: &'a Store,
     /// Where events go.
     pub sink: &'a dyn Sink,
-    /// How verbose cargo's own output is to be (0 to 2).
-    pub verbose: u8,
-    /// Whether cargo would only print errors.
-    pub quiet: bool,
+    /// How much is said, given what cargo's configuration says of it. Asked
+    /// once, as soon as that is known.
+    pub talk: &'a dyn Fn(&Term) -> Talk,
     /// When cargo is started.
     pub start: Start,
     /// Within which the store is kept after builds that added to it; none to
     /// leave that to `cargo zbuild gc`.
     pub bounds: Option<Bounds>,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Talk {
+    /// How verbose cargo's own output is to be (0 to 2).
+    pub verbose: u8,
+    /// Whether cargo would only print errors.
+    pub quiet: bool,
 }
 
 /// When cargo is started.
@@ -135,6 +143,7 @@ impl Session<'_> {
         let cwd = working_dir(self.inv)?;
         let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
         let mut remembered = self.recall(&cwd, &name)?;
+        let talk = (self.talk)(&remembered.state.plan.term);
         self.done(Phase::Plan, begun);
 
         let begun = Instant::now();
@@ -147,7 +156,7 @@ impl Session<'_> {
             .all(|d| d.verdict == Verdict::InPlace && !d.touched)
             && self.start != Start::Always
             && uplifted_in_place(&remembered.state);
-        if nothing_to_do && let Some(outcome) = self.replay(&remembered.state, &decisions) {
+        if nothing_to_do && let Some(outcome) = self.replay(&remembered.state, &decisions, talk) {
             if remembered.is_new || remembered.memo.hashed() > 0 {
                 self.remember(&name, &mut remembered);
             }
@@ -177,7 +186,7 @@ impl Session<'_> {
         let all_there = decisions.iter().all(|d| d.output.is_some()) && !unknown.contains(&true);
         if all_there
             && self.start != Start::Always
-            && let Some(outcome) = self.replay(&remembered.state, &decisions)
+            && let Some(outcome) = self.replay(&remembered.state, &decisions, talk)
         {
             drop(lock);
             self.remember(&name, &mut remembered);
@@ -531,11 +540,11 @@ impl Session<'_> {
         }
     }
 
-    fn replay(&self, state: &State, decisions: &[Decision]) -> Option<Outcome> {
+    fn replay(&self, state: &State, decisions: &[Decision], talk: Talk) -> Option<Outcome> {
         let (plan, units) = (&state.plan, &state.units);
         let lines = match self.start.is_callers() {
             true => Vec::new(),
-            false => replay::lines(plan, units, self.inv, self.verbose, self.quiet)?,
+            false => replay::lines(plan, units, self.inv, talk.verbose, talk.quiet)?,
         };
         Some(Outcome {
             status: None,
@@ -579,17 +588,4 @@ fn working_dir(inv: &Invocation) -> Result<Utf8PathBuf, SessionError> {
         Some(dir) => cwd.join(dir),
         None => cwd,
     })
-}
-
-fn uplifted_in_place(state: &State) -> bool {
-    state
-        .plan
-        .units
-        .iter()
-        .zip(&state.units)
-        .all(|(unit, known)| {
-            let Some(known) = known else { return false };
-            !unit.is_uplifted()
-                || (!known.uplifted.is_empty() && known.uplifted.iter().all(|f| f.is_in_place()))
-        })
 }

@@ -8,7 +8,7 @@ use crate::event::Summary;
 use crate::plan::Plan;
 use crate::plan::inputs::Stamp;
 use crate::plan::lookup::Decision;
-use crate::plan::state::UnitState;
+use crate::plan::state::{State, UnitState};
 use crate::unit::Verdict;
 
 /// How many units were restored.
@@ -61,4 +61,18 @@ pub fn summary_of_build(
         compiled,
         saved: Duration::from_millis(reused_ms.map(|v| v.build_ms).sum()),
     }
+}
+
+/// Whether every file that cargo puts beside the others is there.
+pub fn uplifted_in_place(state: &State) -> bool {
+    state
+        .plan
+        .units
+        .iter()
+        .zip(&state.units)
+        .all(|(unit, known)| {
+            let Some(known) = known else { return false };
+            !unit.is_uplifted()
+                || (!known.uplifted.is_empty() && known.uplifted.iter().all(|f| f.is_in_place()))
+        })
 }

@@ -20,7 +20,7 @@ pub struct Style {
 
 /// Collects what is told and shows what the style allows.
 pub struct Human {
-    style: Style,
+    style: Mutex<Style>,
     begun: Instant,
     progress: Progress,
     told: Mutex<Told>,
@@ -42,11 +42,28 @@ impl Human {
     /// A display that began when the process did.
     pub fn new(style: Style, begun: Instant) -> Human {
         Human {
-            style,
+            style: Mutex::new(style),
             begun,
             progress: Progress::new(style.progress && !style.quiet),
             told: Mutex::default(),
         }
+    }
+
+    fn style(&self) -> Style {
+        *self
+            .style
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Takes another style: cargo's configuration, known with the plan, has a
+    /// word in it as well.
+    pub fn set_style(&self, style: Style) {
+        *self
+            .style
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner()) = style;
+        self.progress.enable(style.progress && !style.quiet);
     }
 
     fn line(&self, text: std::fmt::Arguments<'_>) {
@@ -73,18 +90,18 @@ impl Human {
                     let _ = writeln!(out, "{json}");
                 }
                 CargoLine::Rendered(text) => self.line(format_args!("{text}")),
-                CargoLine::Warning(text) if !self.style.quiet => {
+                CargoLine::Warning(text) if !self.style().quiet => {
                     self.line(format_args!("{WARN}warning{RESET}: {text}"));
                 }
                 CargoLine::Error(text) => self.line(format_args!("{ERROR}error{RESET}: {text}")),
-                CargoLine::Status(word, text) if !self.style.quiet => {
+                CargoLine::Status(word, text) if !self.style().quiet => {
                     self.line(format_args!("{STATUS}{word:>12}{RESET} {text}"));
                 }
                 CargoLine::Warning(_) | CargoLine::Status(..) => {}
             }
         }
         let _ = out.flush();
-        if !self.style.quiet {
+        if !self.style().quiet {
             let elapsed = elapsed(self.begun.elapsed());
             self.line(format_args!(
                 "{STATUS}    Finished{RESET} {finished} in {elapsed}"
@@ -95,7 +112,7 @@ impl Human {
     /// Prints what cargo says after its last line under `--no-run`.
     pub fn executables(&self, lines: &[CargoLine]) {
         for line in lines {
-            if let (CargoLine::Status(word, text), false) = (line, self.style.quiet) {
+            if let (CargoLine::Status(word, text), false) = (line, self.style().quiet) {
                 self.line(format_args!("{STATUS}{word:>12}{RESET} {text}"));
             }
         }
@@ -105,10 +122,10 @@ impl Human {
     pub fn summary(&self, summary: &Summary) {
         self.progress.finish();
         // Of a verb that is cargo's alone there is nothing to tell.
-        if self.style.quiet || summary.units == 0 {
+        if self.style().quiet || summary.units == 0 {
             return;
         }
-        if self.style.verbose > 0 {
+        if self.style().verbose > 0 {
             let phases: Vec<String> = self
                 .told()
                 .phases
@@ -122,21 +139,21 @@ impl Human {
 
     /// Prints figures of the build that was asked for.
     pub fn figures(&self, text: &str) {
-        if !self.style.quiet {
+        if !self.style().quiet {
             self.line(format_args!("{}", text.trim_end()));
         }
     }
 
     /// Says where something was written.
     pub fn saved(&self, what: &str, path: &dyn std::fmt::Display) {
-        if !self.style.quiet {
+        if !self.style().quiet {
             self.line(format_args!("zbuild: {what} saved to {path}"));
         }
     }
 
     /// Says that a setting is left out.
     pub fn left_out(&self, why: &dyn std::fmt::Display) {
-        if !self.style.quiet {
+        if !self.style().quiet {
             self.line(format_args!("zbuild: {why}; left out"));
         }
     }
@@ -193,19 +210,19 @@ impl Sink for Human {
             }
             Event::Begin(phase, total) => self.progress.begin(phase, total),
             Event::Step(_) => self.progress.step(),
-            Event::Missed { unit, reason } if self.style.verbose > 0 => {
+            Event::Missed { unit, reason } if self.style().verbose > 0 => {
                 self.line(format_args!("zbuild: miss: {unit}: {reason}"));
             }
-            Event::NotCaptured { unit, reason } if self.style.verbose > 0 => {
+            Event::NotCaptured { unit, reason } if self.style().verbose > 0 => {
                 self.line(format_args!("zbuild: not recorded: {unit}: {reason}"));
             }
-            Event::Distrusted { unit } if self.style.verbose > 0 => {
+            Event::Distrusted { unit } if self.style().verbose > 0 => {
                 self.line(format_args!(
                     "zbuild: set aside: {unit}: cargo built it although it was restored"
                 ));
             }
             Event::Missed { .. } | Event::NotCaptured { .. } | Event::Distrusted { .. } => {}
-            Event::Blocking(what) if !self.style.quiet => {
+            Event::Blocking(what) if !self.style().quiet => {
                 self.line(format_args!(
                     "{NOTE}    Blocking{RESET} waiting for file lock on {what}"
                 ));
@@ -219,7 +236,7 @@ impl Sink for Human {
                 told.troubles += 1;
                 // One line says that something is wrong; more would only be
                 // in the way.
-                if told.troubles == 1 || self.style.verbose > 0 {
+                if told.troubles == 1 || self.style().verbose > 0 {
                     drop(told);
                     self.line(format_args!("zbuild: {what}"));
                 }

@@ -1,6 +1,7 @@
 //! A bar while files are restored or captured, on a terminal only.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,7 +10,7 @@ use crate::event::Phase;
 
 /// Shows at most one bar at a time; silent if it was made so.
 pub struct Progress {
-    enabled: bool,
+    enabled: AtomicBool,
     bar: Mutex<Option<ProgressBar>>,
 }
 
@@ -17,9 +18,18 @@ impl Progress {
     /// A progress display.
     pub fn new(enabled: bool) -> Progress {
         Progress {
-            enabled,
+            enabled: AtomicBool::new(enabled),
             bar: Mutex::default(),
         }
+    }
+
+    /// Whether bars may be shown from now on.
+    pub fn enable(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
     }
 
     fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
@@ -29,7 +39,7 @@ impl Progress {
     /// Begins a bar for this many files.
     pub fn begin(&self, phase: Phase, total: u64) {
         // Few files are done before a bar could be seen.
-        if !self.enabled || total < 100 {
+        if !self.is_enabled() || total < 100 {
             return;
         }
         let style = ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:27}] {pos}/{len}");
@@ -47,7 +57,7 @@ impl Progress {
 
     /// One more file.
     pub fn step(&self) {
-        if self.enabled
+        if self.is_enabled()
             && let Some(bar) = self.bar().as_ref()
         {
             bar.inc(1);
