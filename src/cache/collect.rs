@@ -103,7 +103,7 @@ pub struct Request<'a> {
     pub dry_run: bool,
     /// Wait for builds that use the store; otherwise leave it for another time.
     pub wait: bool,
-    /// Stop after this long; the next collection goes on.
+    /// Stop removing after this long; the next collection goes on.
     pub budget: Option<Duration>,
     /// Judges remembered states, which this room cannot read.
     pub tidy: &'a dyn Fn(&[u8]) -> Tidied,
@@ -142,7 +142,6 @@ impl Store {
         if !self.root().is_dir() {
             return Ok(Some(Collected::default()));
         }
-        let begun = Instant::now();
         let mut census = Census::take(self);
         let alone = match request.dry_run {
             true => None,
@@ -155,6 +154,8 @@ impl Store {
             census.renew(self);
         }
         let uses = Uses::read(self);
+        // Counted from here, so that each collection gets somewhere.
+        let begun = Instant::now();
         let out_of_time = || {
             request
                 .budget
@@ -174,7 +175,7 @@ impl Store {
         if request.dry_run {
             census.forget(&gone, |written| is_stale_note(written, request.now));
         } else {
-            self.remove_records(&census, &gone, request.now)?;
+            self.remove_records(&census, &gone, request.now, &out_of_time)?;
             census.renew(self);
         }
         let mut removed = 0;
@@ -213,8 +214,12 @@ impl Store {
         census: &Census,
         gone: &HashMap<String, Vec<Known>>,
         now: u64,
+        out_of_time: &dyn Fn() -> bool,
     ) -> Result<(), CacheError> {
         for entry in &census.entries {
+            if out_of_time() {
+                return Ok(());
+            }
             match (unit_of_entry(&entry.name), gone.get(&entry.name)) {
                 (Some(unit), Some(evicted)) => self.evict(&unit, &entry.bucket, evicted)?,
                 // Of another version, or damaged.
