@@ -196,13 +196,16 @@ fn write(path: &Utf8Path, text: &str) -> std::io::Result<()> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.into());
     let dir = real.parent().unwrap_or(std::path::Path::new("."));
     fs::create_dir_all(dir)?;
-    let mut file = tempfile::Builder::new();
     #[cfg(unix)]
-    {
+    let mut file = {
         use std::os::unix::fs::PermissionsExt;
-        file.permissions(std::fs::Permissions::from_mode(0o644));
-    }
-    let mut file = file.tempfile_in(dir)?;
+        let readable = std::fs::Permissions::from_mode(0o644);
+        tempfile::Builder::new()
+            .permissions(readable)
+            .tempfile_in(dir)?
+    };
+    #[cfg(not(unix))]
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(text.as_bytes())?;
     if let Ok(meta) = fs::metadata(&real) {
         fs::set_permissions(file.path(), meta.permissions())?;
