@@ -59,6 +59,13 @@ pub enum Event {
         /// The unit, as a person would name it.
         unit: String,
     },
+    /// What was reused has been read again.
+    Verified {
+        /// How many units.
+        units: usize,
+        /// How many files of theirs.
+        files: usize,
+    },
     /// A unit was built but not recorded.
     NotCaptured {
         /// The unit, as a person would name it.

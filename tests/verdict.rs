@@ -6,7 +6,7 @@
 #[macro_use]
 mod common;
 
-use common::files::write_script;
+use common::files::{modified, write_script};
 use common::{Checkout, Layout, Ran};
 
 /// Between our restore and its own build this cargo loses what it knows of
@@ -80,4 +80,51 @@ fn what_cargo_builds_again_is_set_aside(layout: Layout) {
     checkout.is_right();
 }
 
-in_both_layouts!(what_cargo_builds_again_is_set_aside);
+/// `ZBUILD_VERIFY=1`: cargo confirms, and what was reused is read again.
+fn what_was_reused_is_verified(layout: Layout) {
+    let mut checkout = Checkout::of("members", layout);
+    checkout.build();
+    checkout.remove_target();
+    checkout.set_env("ZBUILD_VERIFY", "1");
+    let verified = |ran: &Ran| {
+        let mut lines = ran.zbuild_lines();
+        lines
+            .find(|line| line.starts_with("verified: "))
+            .map(str::to_owned)
+    };
+    let all = Some("verified: 5 units, 9 files read again".to_owned());
+    for _ in 0..2 {
+        let ran = checkout.zbuild(&["-v"]).successful();
+        assert_eq!(ran.compiled(), 0, "{ran}");
+        ran.assert_fresh();
+        assert_eq!(verified(&ran), all, "{ran}");
+    }
+
+    // Harmed so that no time and no size tells.
+    let dir = match layout {
+        Layout::Spread => "/deps/",
+        Layout::PerUnit => "/out/",
+    };
+    let library = checkout.target_file(&[dir, "libleaf-", ".rlib"]);
+    let time = modified(&library);
+    let mut bytes = std::fs::read(&library).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&library, bytes).unwrap();
+    filetime::set_file_mtime(&library, time).unwrap();
+    let ran = checkout.zbuild(&["-v"]).successful();
+    let told = ran.troubles();
+    let named = |line: &&str| line.starts_with("verify: leaf") && line.contains("libleaf-");
+    assert!(told.iter().any(named), "{ran}");
+    checkout.unset_env("ZBUILD_VERIFY");
+    let ran = checkout.zbuild(&["-v", "--verify"]).successful();
+    assert!(verified(&ran).is_some(), "{ran}");
+    assert!(ran.crates().contains(&"leaf".to_owned()), "{ran}");
+    checkout.build_compiles_nothing();
+    checkout.is_right();
+}
+
+in_both_layouts!(
+    what_cargo_builds_again_is_set_aside,
+    what_was_reused_is_verified,
+);

@@ -70,7 +70,7 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
                 quiet: style.quiet,
             }
         },
-        start: start(inv),
+        start: start(inv, settings),
         bounds: Some(super::gc::bounds(settings)),
     };
     match session.build() {
@@ -98,7 +98,7 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
     }
 }
 
-fn start(inv: &Invocation) -> Start {
+fn start(inv: &Invocation, settings: &Settings) -> Start {
     // What values `--timings=` has, only cargo knows. A plain `--timings` is
     // answered by a report of ours, and by cargo's own if cargo has something
     // to do.
@@ -109,6 +109,8 @@ fn start(inv: &Invocation) -> Start {
         Start::WithVerb
     } else if inv.args[..inv.own].iter().any(timings) {
         Start::Always
+    } else if settings.verify() {
+        Start::Verify
     } else {
         Start::IfNeeded
     }

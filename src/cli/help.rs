@@ -23,6 +23,7 @@ Examples:
 const REST: &str = "\
 Options of its own, anywhere among cargo's:
   --stats                  Print the figures of this build
+  --verify                 Let cargo confirm all, and read again what was reused
   --zbuild-KEY[=VALUE]     A setting for this build; see `cargo zbuild config`
 
 Environment:

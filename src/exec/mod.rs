@@ -18,5 +18,7 @@ pub mod restore;
 pub mod run;
 pub mod scan;
 pub mod session;
+mod start;
 mod sums;
 pub mod upkeep;
+mod verify;

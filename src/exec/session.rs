@@ -16,8 +16,10 @@ use super::executables;
 use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
 use super::run::{self, Built};
+pub use super::start::Start;
 use super::sums::{restored, saved, summary_of_build, uplifted_in_place, was_built};
 use super::upkeep;
+use super::verify;
 use crate::cache::collect::Bounds;
 use crate::cache::{CacheError, Store};
 use crate::cargo::args::Invocation;
@@ -104,26 +106,6 @@ pub struct Talk {
     pub quiet: bool,
 }
 
-/// When cargo is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// When something is missing.
-    IfNeeded,
-    /// Always, and so that it tells what it builds (`--timings=VALUE`).
-    Always,
-    /// When something is missing, to build it, and then again by the caller
-    /// for the verb itself, which runs tests or a program.
-    BeforeVerb,
-    /// The same, but building and the verb itself are one run (`doc`).
-    WithVerb,
-}
-
-impl Start {
-    fn is_callers(self) -> bool {
-        matches!(self, Start::BeforeVerb | Start::WithVerb)
-    }
-}
-
 /// The plan and what is known of the target directory.
 struct Remembered {
     state: State,
@@ -154,7 +136,7 @@ impl Session<'_> {
         let nothing_to_do = decisions
             .iter()
             .all(|d| d.verdict == Verdict::InPlace && !d.touched)
-            && self.start != Start::Always
+            && !self.start.is_always()
             && uplifted_in_place(&remembered.state);
         if nothing_to_do && let Some(outcome) = self.replay(&remembered.state, &decisions, talk) {
             if remembered.is_new || remembered.memo.hashed() > 0 {
@@ -185,7 +167,7 @@ impl Session<'_> {
 
         let all_there = decisions.iter().all(|d| d.output.is_some()) && !unknown.contains(&true);
         if all_there
-            && self.start != Start::Always
+            && !self.start.is_always()
             && let Some(outcome) = self.replay(&remembered.state, &decisions, talk)
         {
             drop(lock);
@@ -501,6 +483,11 @@ impl Session<'_> {
             }),
             Err(_) => Ok(()),
         };
+        if self.start == Start::Verify {
+            distrusted.extend(verify::reused(
+                plan, &decisions, &rebuilt, self.store, self.sink,
+            ));
+        }
         // After capturing, so that what cargo built now is not set aside.
         let captured = captured.and_then(|()| self.store.distrust(distrusted));
         if let Err(error) = captured {

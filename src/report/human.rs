@@ -221,6 +221,12 @@ impl Sink for Human {
                     "zbuild: set aside: {unit}: cargo built it although it was restored"
                 ));
             }
+            Event::Verified { units, files } if !self.style.quiet => {
+                self.line(format_args!(
+                    "zbuild: verified: {units} units, {files} files read again"
+                ));
+            }
+            Event::Verified { .. } => {}
             Event::Missed { .. } | Event::NotCaptured { .. } | Event::Distrusted { .. } => {}
             Event::Blocking(what) if !self.style().quiet => {
                 self.line(format_args!(

@@ -50,7 +50,7 @@ impl Sink for Tally<'_> {
     fn event(&self, event: Event) {
         match &event {
             Event::Begin(..) | Event::Step(_) | Event::Blocking(_) => {}
-            Event::Missed { .. } | Event::Diagnostic(_) => {}
+            Event::Missed { .. } | Event::Diagnostic(_) | Event::Verified { .. } => {}
             Event::PhaseDone(phase, time) => self.told().phases.push((*phase, *time)),
             Event::Accounted(account) => self.told().account = Some(account.clone()),
             Event::Trouble(what) => self.told().troubles.push(what.clone()),

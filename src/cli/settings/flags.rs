@@ -14,15 +14,16 @@ pub struct Flags {
 
 impl Flags {
     /// Takes our flags out of the arguments, as far as they are not a
-    /// program's. `--stats` is one of them only for a build: another tool's
-    /// verb may have its own.
+    /// program's. `--stats` and `--verify` are among them only for a build:
+    /// another tool's verb may have its own.
     pub fn take(verb: &str, args: &mut Vec<String>, is_build: bool) -> Flags {
         let own = Invocation::parse(verb, args.clone()).own;
         let rest = args.split_off(own);
         let mut flags = Flags::default();
         args.retain(|arg| {
-            if is_build && arg == "--stats" {
-                flags.values.push(("--zbuild-stats".to_owned(), None));
+            if is_build && ["--stats", "--verify"].contains(&arg.as_str()) {
+                let name = arg.replacen("--", "--zbuild-", 1);
+                flags.values.push((name, None));
                 return false;
             }
             let is_own = arg.starts_with("--zbuild-");

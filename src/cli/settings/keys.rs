@@ -105,6 +105,13 @@ pub const KEYS: &[Key] = &[
         decisive: false,
     },
     Key {
+        name: "verify",
+        kind: Kind::Switch,
+        about: "let cargo confirm that all is fresh, and read again what was reused",
+        default: Some("false"),
+        decisive: false,
+    },
+    Key {
         name: "stats",
         kind: Kind::Switch,
         about: "print figures after each build",

@@ -212,6 +212,11 @@ impl Settings {
         self.path("journal")
     }
 
+    /// Whether what was reused is checked after each build.
+    pub fn verify(&self) -> bool {
+        self.switch("verify")
+    }
+
     /// Whether figures are printed after each build.
     pub fn stats(&self) -> bool {
         self.switch("stats")
