@@ -221,7 +221,7 @@ impl Sink for Human {
                     "zbuild: set aside: {unit}: cargo built it although it was restored"
                 ));
             }
-            Event::Verified { units, files } if !self.style.quiet => {
+            Event::Verified { units, files } if !self.style().quiet => {
                 self.line(format_args!(
                     "zbuild: verified: {units} units, {files} files read again"
                 ));
