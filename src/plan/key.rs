@@ -13,6 +13,7 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::Dirs;
+use super::parts::{NotingHasher, Parts};
 use super::watch::find_program;
 use crate::cargo::args::Invocation;
 use crate::cargo::config::Config;
@@ -135,7 +136,9 @@ pub fn of_invocation(program: &str, cwd: &Utf8Path, inv: &Invocation) -> Digest 
 #[derive(Debug)]
 pub struct Common {
     digest: Digest,
+    parts: Parts,
     linking: Digest,
+    linking_parts: Parts,
     /// `Cargo.lock` checksums by package id specification.
     checksums: BTreeMap<(String, String), String>,
 }
@@ -184,75 +187,151 @@ impl Common {
         toolchain: Digest,
         digest: &dyn Fn(&Utf8Path) -> Option<Digest>,
     ) -> Common {
-        let mut hasher = KeyHasher::new("common");
+        let mut hasher = NotingHasher::new("common");
+        let relevant = config.relevant(&dirs.workspace);
         hasher
-            .part("version", KEY_VERSION)
+            .unnoted("version", KEY_VERSION)
             .part("rustc", compiler.verbose_version.as_bytes())
             .part("cargo", compiler.cargo_version.as_bytes())
             .part("toolchain", &toolchain.0)
-            .part("has target", &[u8::from(has_target)])
-            .part("config", &config.relevant(&dirs.workspace));
+            .named(
+                "has target",
+                &[u8::from(has_target)],
+                "--target",
+                if has_target { "given" } else { "not given" }.to_owned(),
+            )
+            .unnoted("config", &relevant);
+        note_config(&mut hasher, &relevant);
         for arg in from_args {
             hasher.part("argument", arg.as_bytes());
         }
         for (name, value) in relevant_env() {
-            hasher.part(&name, value.as_bytes());
+            hasher.variable(&name, &value);
         }
         let mut program = |kind: &str, name: &str| {
             let found = find_program(name);
             let content = found.as_deref().and_then(digest);
-            hasher.part(kind, name.as_bytes());
-            hasher.part("content", &content.map_or(Vec::new(), |d| d.0.to_vec()));
+            hasher.named(
+                kind,
+                name.as_bytes(),
+                &format!("{kind} program"),
+                name.to_owned(),
+            );
+            let content = content.map_or(Vec::new(), |d| d.0.to_vec());
+            let noted = Digest::of(&content).hex()[..12].to_owned();
+            hasher.named("content", &content, &format!("content of {name}"), noted);
         };
         program("rustc", &compiler.rustc);
         for wrapper in wrappers(config) {
             program("wrapper", &wrapper);
         }
-        let common = hasher.finish();
-        let mut hasher = KeyHasher::new("linking");
+        let (common, parts) = hasher.finish();
+        let mut hasher = NotingHasher::new("linking");
         for tool in tools(config) {
             let content = find_program(&tool).as_deref().and_then(digest);
-            hasher.part("tool", tool.as_bytes());
-            hasher.part("content", &content.map_or(Vec::new(), |d| d.0.to_vec()));
+            let content = content.map_or(Vec::new(), |d| d.0.to_vec());
+            let noted = Digest::of(&content).hex()[..12].to_owned();
+            hasher.unnoted("tool", tool.as_bytes()).named(
+                "content",
+                &content,
+                &format!("content of {tool}"),
+                noted,
+            );
         }
+        let (linking, linking_parts) = hasher.finish();
         Common {
             digest: common,
-            linking: hasher.finish(),
+            parts,
+            linking,
+            linking_parts,
             checksums: checksums(&dirs.workspace.join("Cargo.lock")),
         }
     }
 
-    /// The static key of a unit, given those of its dependencies in the order
-    /// of its edges.
-    pub fn unit(&self, unit: &GraphUnit, of: &Package<'_>, deps: &[Digest]) -> Digest {
-        let mut hasher = KeyHasher::new("unit");
-        hasher.part("common", &self.digest.0);
+    /// The static key of a unit, given those of its dependencies with their
+    /// names in the order of its edges, and what it was made of.
+    pub fn unit(
+        &self,
+        unit: &GraphUnit,
+        of: &Package<'_>,
+        deps: &[(&str, Digest)],
+    ) -> (Digest, Parts) {
+        let Package {
+            dirs,
+            name,
+            version,
+            manifest,
+            target_spec,
+            extra_args,
+        } = of;
+        let mut hasher = NotingHasher::new("unit");
+        hasher.unnoted("common", &self.digest.0);
         if links(unit) {
-            hasher.part("linking", &self.linking.0);
+            hasher.unnoted("linking", &self.linking.0);
         }
-        hasher.part("unit", portable(unit, of.dirs).to_string().as_bytes());
+        let whole = portable(unit, dirs);
+        hasher.unnoted("unit", whole.to_string().as_bytes());
+        hasher.note_fields("", &whole);
         if unit.test && unit.mode == "check" {
-            hasher.part("test", &[]);
+            hasher.named("test", &[], "test", "true".to_owned());
         }
-        for dep in deps {
-            hasher.part("dependency", &dep.0);
+        for (title, dep) in deps {
+            let shown = dep.hex()[..12].to_owned();
+            let noted = format!("{DEPENDENCY}{title}");
+            hasher.named("dependency", &dep.0, &noted, shown);
         }
-        hasher.part("name", of.name.as_bytes());
-        hasher.part("package version", of.version.as_bytes());
-        if let Some(manifest) = of.manifest {
-            hasher.part("manifest", &manifest.0);
+        hasher.part("name", name.as_bytes()).named(
+            "package version",
+            version.as_bytes(),
+            "version",
+            (*version).to_owned(),
+        );
+        if let Some(manifest) = manifest {
+            let shown = manifest.hex()[..12].to_owned();
+            hasher.named("manifest", &manifest.0, "Cargo.toml", shown);
         }
-        let key = (of.name.to_owned(), of.version.to_owned());
+        let key = ((*name).to_owned(), (*version).to_owned());
         if let Some(checksum) = self.checksums.get(&key) {
-            hasher.part("checksum", checksum.as_bytes());
+            hasher.named(
+                "checksum",
+                checksum.as_bytes(),
+                "Cargo.lock entry",
+                checksum.clone(),
+            );
         }
-        if let Some(target) = of.target_spec {
+        if let Some(target) = target_spec {
             hasher.part("target specification", &target.0);
         }
-        for arg in of.extra_args {
+        for arg in *extra_args {
             hasher.part("extra argument", arg.as_bytes());
         }
-        hasher.finish()
+        let (key, mut parts) = hasher.finish();
+        parts.extend(self.parts.clone());
+        if links(unit) {
+            parts.extend(self.linking_parts.clone());
+        }
+        (key, parts)
+    }
+}
+
+/// Begins the name of a part that is a dependency's key.
+pub const DEPENDENCY: &str = "dependency ";
+
+/// Notes what the configuration says. Values of `[env]` may be secret.
+fn note_config(hasher: &mut NotingHasher, relevant: &[u8]) {
+    let files: Vec<(String, Value)> = serde_json::from_slice(relevant).unwrap_or_default();
+    for (place, table) in files {
+        let tables = table.as_object().into_iter().flatten();
+        for (name, value) in tables {
+            let path = format!("{name} in {place}");
+            match name.as_str() {
+                "env" => {
+                    let shown = Digest::of(value.to_string().as_bytes()).hex();
+                    hasher.note(&path, shown[..12].to_owned());
+                }
+                _ => hasher.note_fields(&path, value),
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::inputs::{Memo, Stamp};
 use super::key::{self, Common};
+use super::parts::Noted;
 use super::watch::{Watch, WatchKind, Watcher, find_program};
 use super::{Dirs, Plan, PlanError, PlanUnit, Term};
 use crate::cargo::args::Invocation;
@@ -28,6 +29,8 @@ pub struct Made {
     pub plan: Plan,
     /// What has to stay for it to hold.
     pub watches: Vec<Watch>,
+    /// What its keys were made of.
+    pub noted: Vec<Noted>,
     /// The digest of the compiler's files under the name by which it may be
     /// found again, if it had to be computed.
     pub toolchain_note: Option<(String, Digest)>,
@@ -111,7 +114,7 @@ pub fn make(
         files,
         &|path| memo.file(path).ok(),
     );
-    let units = plan_units(&graph, inv, &dirs, &workspace, &common, &mut watcher)?;
+    let (units, noted) = plan_units(&graph, inv, &dirs, &workspace, &common, &mut watcher)?;
     let mut profile_dirs: Vec<String> = graph.units.iter().map(layout::profile_dir).collect();
     profile_dirs.sort();
     profile_dirs.dedup();
@@ -127,6 +130,7 @@ pub fn make(
             dirs,
         },
         watches: watcher.finish(),
+        noted,
         toolchain_note,
     })
 }
@@ -382,7 +386,7 @@ fn plan_units(
     workspace: &Workspace,
     common: &Common,
     watcher: &mut Watcher,
-) -> Result<Vec<PlanUnit>, PlanError> {
+) -> Result<(Vec<PlanUnit>, Vec<Noted>), PlanError> {
     let order = graph.order()?;
     let mut position = vec![0; graph.units.len()];
     for (at, &unit) in order.iter().enumerate() {
@@ -394,6 +398,7 @@ fn plan_units(
         _ => &[],
     };
     let mut units: Vec<PlanUnit> = Vec::with_capacity(order.len());
+    let mut noted = Vec::with_capacity(order.len());
     for &index in &order {
         let graph_unit = &graph.units[index];
         let src_path = Utf8Path::new(&graph_unit.target.src_path);
@@ -417,13 +422,12 @@ fn plan_units(
         let key = if action == Action::Other {
             Err(format!("mode {}", graph_unit.mode))
         } else {
-            let dep_keys: Result<Vec<Digest>, String> = deps
+            let dep_keys: Result<Vec<(&str, Digest)>, String> = deps
                 .iter()
                 .map(|&dep| {
-                    let dep = &units[dep];
-                    dep.key
-                        .clone()
-                        .map_err(|_| format!("depends on {}", dep.title))
+                    let dep: &PlanUnit = &units[dep];
+                    let key = dep.key.as_ref().map(|key| (dep.title.as_str(), *key));
+                    key.map_err(|_| format!("depends on {}", dep.title))
                 })
                 .collect();
             let manifest = match external {
@@ -440,7 +444,13 @@ fn plan_units(
                     target_spec,
                     extra_args: if is_root { extra_args } else { &[] },
                 };
-                common.unit(graph_unit, &of, &dep_keys)
+                let (key, parts) = common.unit(graph_unit, &of, &dep_keys);
+                noted.push(Noted {
+                    key,
+                    unit: same_unit(graph_unit, &package.name),
+                    parts,
+                });
+                key
             })
         };
         units.push(PlanUnit {
@@ -452,7 +462,15 @@ fn plan_units(
     for path in manifests.files() {
         watcher.add(path, WatchKind::File);
     }
-    Ok(units)
+    Ok((units, noted))
+}
+
+/// By what a unit is known under whatever settings: keys of one and the same
+/// are worth comparing.
+pub fn same_unit(unit: &GraphUnit, package: &str) -> String {
+    let target = &unit.target;
+    let kind = target.kind.join(",");
+    format!("{package} {} {kind} {}", target.name, unit.mode)
 }
 
 fn plan_unit(

@@ -10,6 +10,7 @@ pub mod inputs;
 pub mod key;
 pub mod lookup;
 pub mod make;
+pub mod parts;
 pub mod paths;
 pub mod records;
 pub mod state;
