@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::unit::{MissReason, UnitIndex};
+use crate::unit::{MissReason, UnitIndex, Verdict};
 
 /// A part of a build whose wall time is reported by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,6 +135,118 @@ pub enum Fate {
     Compiled,
     /// cargo did not get to it: the build failed before.
     NotBuilt,
+}
+
+/// What a build would do, unit by unit: nothing was built for it.
+#[derive(Clone, Debug, Default)]
+pub struct Forecast {
+    /// The workspace root.
+    pub workspace: String,
+    /// cargo's target directory.
+    pub target: String,
+    /// The units, each after its dependencies.
+    pub units: Vec<ForecastUnit>,
+}
+
+/// What would become of one unit.
+#[derive(Clone, Debug)]
+pub struct ForecastUnit {
+    /// The unit, as a person would name it.
+    pub title: String,
+    /// Package name.
+    pub package: String,
+    /// Package version.
+    pub version: String,
+    /// The target's name.
+    pub target: String,
+    /// The target's kinds, as cargo calls them.
+    pub kind: Vec<String>,
+    /// cargo's mode, such as `build` or `run-custom-build`.
+    pub mode: String,
+    /// The `--target` triple; none for the host.
+    pub platform: Option<String>,
+    /// Enabled features.
+    pub features: Vec<String>,
+    /// Whether the command line asks for it.
+    pub is_root: bool,
+    /// The units it depends on.
+    pub deps: Vec<UnitIndex>,
+    /// The static key in hexadecimal; none if the unit is never cached.
+    pub key: Option<String>,
+    /// What would become of it.
+    pub verdict: Verdict,
+    /// In place, but cargo alone would build it: an input was touched.
+    pub touched: bool,
+    /// How long it took when it was built, in milliseconds, if that is known.
+    pub build_ms: Option<u64>,
+    /// The size of its files, in bytes, if that is known.
+    pub bytes: Option<u64>,
+}
+
+/// Why a unit would be reused or built.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The unit, as a person would name it.
+    pub title: String,
+    /// What would become of it.
+    pub verdict: Verdict,
+    /// Where the cascade begins: units below it that have to be built for a
+    /// reason of their own.
+    pub roots: Vec<(String, MissReason)>,
+    /// The nearest recorded build of it, for a miss.
+    pub nearest: Option<Nearest>,
+    /// What it rests on, for a hit.
+    pub rests_on: Option<RestsOn>,
+}
+
+/// A recorded build, and how it differs from the present.
+#[derive(Clone, Debug)]
+pub struct Nearest {
+    /// Whether it has the same static key: then contents differ, else settings.
+    pub same_key: bool,
+    /// The workspace in which it was recorded, as far as known.
+    pub workspace: Option<String>,
+    /// When, in seconds since 1970.
+    pub recorded: Option<u64>,
+    /// How many builds of this unit are recorded.
+    pub among: usize,
+    /// In what it differs.
+    pub differences: Vec<Difference>,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The unit in which it is, if that is another one below.
+    pub unit: Option<String>,
+    /// What differs: a file, a variable, a part of the key.
+    pub what: String,
+    /// What it was; none if that is not known or there was nothing.
+    pub then: Option<String>,
+    /// What it is.
+    pub now: Option<String>,
+}
+
+/// What a reused unit rests on.
+#[derive(Clone, Debug, Default)]
+pub struct RestsOn {
+    /// Input files.
+    pub inputs: Vec<String>,
+    /// Environment variables that were read.
+    pub env: Vec<String>,
+    /// The units whose bytes it was compiled against.
+    pub deps: Vec<String>,
+    /// The workspace in which it was recorded; none if it is only known to be
+    /// in place.
+    pub workspace: Option<String>,
+    /// When, in seconds since 1970.
+    pub recorded: Option<u64>,
+    /// Why it can only be used in the directory in which it was built.
+    pub bound: Option<String>,
+    /// What it may have been built from without anybody recording it.
+    pub unknown_inputs: bool,
+    /// How long it took to build, in milliseconds.
+    pub build_ms: u64,
 }
 
 /// A line that cargo would print, had it been started.

@@ -15,6 +15,7 @@ pub mod probe;
 pub mod record;
 pub mod retention;
 pub mod system;
+mod tables;
 pub mod tree;
 pub mod uses;
 pub mod verify;

@@ -15,6 +15,7 @@ pub mod gc;
 pub mod help;
 pub mod own;
 pub mod plain;
+pub mod preview;
 pub mod settings;
 pub mod setup;
 pub mod stats;

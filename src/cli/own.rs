@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::settings::Flags;
-use super::{clear, complete, config, doctor, gc, help, setup, stats, verify};
+use super::{clear, complete, config, doctor, gc, help, preview, setup, stats, verify};
 use crate::cargo::args::Invocation;
 
 /// How a subcommand was called.
@@ -66,6 +66,16 @@ pub struct Own {
 
 /// All of them, in the order in which the help names them.
 pub const OWN: &[Own] = &[
+    Own {
+        name: "plan",
+        command: preview::plan_command,
+        run: preview::plan,
+    },
+    Own {
+        name: "explain",
+        command: preview::explain_command,
+        run: preview::explain,
+    },
     Own {
         name: "setup",
         command: setup::command,

@@ -7,12 +7,13 @@
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use filetime::FileTime;
 
 use super::account::RanNow;
 use super::capture::Capture;
 use super::executables;
+use super::notes::Notes;
 use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
 use super::run::{self, Built};
@@ -29,10 +30,9 @@ use crate::event::{CargoLine, Event, Phase, Sink, Summary};
 use crate::fault;
 use crate::plan::inputs::Memo;
 use crate::plan::lookup::{Decision, decide};
-use crate::plan::make::make;
 use crate::plan::records::Records;
 use crate::plan::state::{self, Shared, State, UnitState};
-use crate::plan::watch::{self, Standing};
+use crate::plan::watch;
 use crate::plan::{Plan, PlanError, Term, key};
 use crate::unit::{Digest, MissReason, Verdict};
 
@@ -107,12 +107,14 @@ pub struct Talk {
 }
 
 /// The plan and what is known of the target directory.
-struct Remembered {
-    state: State,
-    memo: Memo,
-    records: Records,
+pub(super) struct Remembered {
+    pub(super) state: State,
+    pub(super) memo: Memo,
+    pub(super) records: Records,
     /// The state on disk is not this one.
-    is_new: bool,
+    pub(super) is_new: bool,
+    /// What came out of planning and is worth keeping.
+    pub(super) notes: Notes,
 }
 
 impl Session<'_> {
@@ -125,6 +127,7 @@ impl Session<'_> {
         let cwd = working_dir(self.inv)?;
         let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
         let mut remembered = self.recall(&cwd, &name)?;
+        remembered.notes.keep(self.store, self.sink);
         let talk = (self.talk)(&remembered.state.plan.term);
         self.done(Phase::Plan, begun);
 
@@ -184,87 +187,9 @@ impl Session<'_> {
         self.sink.event(Event::PhaseDone(phase, begun.elapsed()));
     }
 
-    /// The remembered plan if it still stands, else a new one.
-    fn recall(&self, cwd: &Utf8Path, name: &Digest) -> Result<Remembered, SessionError> {
-        let old = self
-            .store
-            .state(name)
-            .and_then(|bytes| state::decode(&bytes));
-        let Some(mut old) = old else {
-            return self.plan_anew(cwd, None);
-        };
-        match watch::check(&old.watches) {
-            Standing::Void(_) => self.plan_anew(cwd, Some(old)),
-            standing => {
-                let is_new = match standing {
-                    Standing::Touched(watches) => {
-                        old.watches = watches;
-                        true
-                    }
-                    _ => false,
-                };
-                Ok(Remembered {
-                    memo: Memo::with(std::mem::take(&mut old.digests)),
-                    records: Records::default(),
-                    state: old,
-                    is_new,
-                })
-            }
-        }
-    }
-
-    /// Asks cargo for a plan. What an earlier state knows of units that are
-    /// still the same is taken over.
-    fn plan_anew(&self, cwd: &Utf8Path, old: Option<State>) -> Result<Remembered, SessionError> {
-        let (digests, known) = match old {
-            Some(old) => {
-                let dirs = old.plan.dirs.clone();
-                let keys = old.plan.units.iter().map(|unit| unit.key.clone().ok());
-                let known: std::collections::HashMap<Digest, UnitState> = keys
-                    .zip(old.units)
-                    .filter_map(|(key, unit)| Some((key?, unit?)))
-                    .collect();
-                (old.digests, Some((dirs, known)))
-            }
-            None => Default::default(),
-        };
-        let memo = Memo::with(digests);
-        let note = |name: &str| {
-            let bytes = self.store.blobs().entry(name)?;
-            Some(Digest(bytes.try_into().ok()?))
-        };
-        let made = make(self.cargo, self.inv, cwd, &memo, &note)?;
-        if let Some((name, digest)) = made.toolchain_note {
-            let noted = self.store.prepare();
-            let noted = noted.and_then(|()| self.store.blobs().set_entry(&name, &digest.0));
-            if let Err(error) = noted {
-                self.sink.event(Event::Trouble(error.to_string()));
-            }
-        }
-        let mut units: Vec<Option<UnitState>> = vec![None; made.plan.units.len()];
-        if let Some((dirs, mut known)) = known
-            && dirs == made.plan.dirs
-        {
-            for (slot, unit) in units.iter_mut().zip(&made.plan.units) {
-                *slot = unit.key.as_ref().ok().and_then(|key| known.remove(key));
-            }
-        }
-        Ok(Remembered {
-            state: State {
-                plan: made.plan,
-                watches: made.watches,
-                digests: Default::default(),
-                units,
-            },
-            memo,
-            records: Records::default(),
-            is_new: true,
-        })
-    }
-
     /// Takes over what builds with other arguments know of units in this build
     /// directory, where our own knowledge is none or past.
-    fn recall_shared(&self, state: &mut State) {
+    pub(super) fn recall_shared(&self, state: &mut State) {
         let bytes = self.store.state(&Shared::name(&state.plan.dirs));
         let mut shared = Shared::decode(&bytes.unwrap_or_default());
         for (unit, slot) in state.plan.units.iter().zip(&mut state.units) {
@@ -297,7 +222,7 @@ impl Session<'_> {
         self.store.save_state(&name, &shared.encode())
     }
 
-    fn decide(&self, remembered: &Remembered) -> Vec<Decision> {
+    pub(super) fn decide(&self, remembered: &Remembered) -> Vec<Decision> {
         let state = &remembered.state;
         let Remembered { memo, records, .. } = remembered;
         decide(&state.plan, Some(state), memo, records, self.store)
@@ -563,7 +488,7 @@ impl Session<'_> {
     }
 }
 
-fn working_dir(inv: &Invocation) -> Result<Utf8PathBuf, SessionError> {
+pub(super) fn working_dir(inv: &Invocation) -> Result<Utf8PathBuf, SessionError> {
     let system = |source| SessionError::System {
         what: "find the current directory",
         source,

@@ -6,6 +6,8 @@
 //! closest. A dependency counts by the digest of its output: a variant that
 //! was built against other bytes is no hit (E0460 and worse).
 
+use std::ops::ControlFlow;
+
 use camino::Utf8Path;
 use rayon::prelude::*;
 
@@ -335,41 +337,60 @@ fn mismatch(
     deps: &[Digest],
     memo: &Memo,
 ) -> Option<(u8, MissReason)> {
+    let mut first = None;
+    let _ = mismatches(variant, at_home, plan, unit, deps, memo, &mut |found| {
+        first = Some(found);
+        ControlFlow::Break(())
+    });
+    first
+}
+
+/// Tells every way in which a variant differs from the present, until `found`
+/// has heard enough.
+pub fn mismatches(
+    variant: &Variant,
+    at_home: bool,
+    plan: &Plan,
+    unit: &PlanUnit,
+    deps: &[Digest],
+    memo: &Memo,
+    found: &mut dyn FnMut((u8, MissReason)) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let dirs = &plan.dirs;
     if variant.distrusted {
-        return Some((0, MissReason::Quarantined));
+        found((0, MissReason::Quarantined))?;
     }
     if let Some(why) = &variant.unknown_inputs {
-        return Some((8, MissReason::Uncacheable(why.clone())));
+        found((8, MissReason::Uncacheable(why.clone())))?;
     }
     if variant.deps.len() != deps.len() {
-        return Some((1, MissReason::NeverSeen));
+        found((1, MissReason::NeverSeen))?;
     }
     for ((recorded, now), &dep) in variant.deps.iter().zip(deps).zip(&unit.deps) {
         if recorded != now {
             let title = plan.units[dep].title.clone();
-            return Some((2, MissReason::DependencyBytes(title)));
+            found((2, MissReason::DependencyBytes(title)))?;
         }
     }
     for input in &variant.inputs {
         let path = dirs.absolute(&input.path);
         if input_digest(&path, input.kind, dirs, unit, memo).ok() != Some(input.digest) {
             let shown = path.strip_prefix(&dirs.workspace).unwrap_or(&path);
-            return Some((3, MissReason::Input(shown.to_string())));
+            found((3, MissReason::Input(shown.to_string())))?;
         }
         // Dated in the future, it would be newer than anything we restore.
         if input.kind == InputKind::File && is_in_the_future(&path) {
-            return Some((4, MissReason::Input(format!("the time of {path}"))));
+            found((4, MissReason::Input(format!("the time of {path}"))))?;
         }
     }
     for (name, value) in &variant.env {
         if env_digest(name) != *value {
-            return Some((5, MissReason::Env(name.clone())));
+            found((5, MissReason::Env(name.clone())))?;
         }
     }
     match &variant.bound {
-        Some(why) if !at_home => Some((6, MissReason::Bound(why.clone()))),
-        _ => None,
+        Some(why) if !at_home => found((6, MissReason::Bound(why.clone()))),
+        _ => ControlFlow::Continue(()),
     }
 }
 

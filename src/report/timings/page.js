@@ -123,7 +123,9 @@
   const axis = () => {
     const rough = scale / 6;
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
+    const round = [1, 2, 5, 10].map((n) => n * power);
+    const step = (rough > 5000 ? [10, 15, 30, 60, 120, 300, 600, 1800, 3600].map((n) => n * 1000) : round)
+      .find((n) => n >= rough) || round[3];
     const ticks = [];
     for (let ms = 0; ms <= scale; ms += step) ticks.push(ms);
     return el("div", { class: "axis" }, ticks.map((ms) => el("span", {
@@ -153,7 +155,7 @@
       drawLanes(needed, new Set(plain.critical)), axis(),
       el("div", { class: "what" }, "this build, ", el("b", {}, time(took))),
       el("div", { class: "lanes phases", style: { height: "8px" } }, strip),
-      built.length ? drawLanes(built, new Set()) : null,
+      built.length ? drawLanes(built, new Set()) : "",
       axis(), legend());
   } else {
     at("time").append(el("h2", {}, "Nothing to build"),
