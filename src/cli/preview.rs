@@ -51,7 +51,7 @@ pub fn explain_command() -> Command {
 /// Prints the plan.
 pub fn plan(mut call: Call) -> ExitCode {
     if wants_help(&call) {
-        return help(&mut plan_command());
+        return help(call, plan_command());
     }
     let before = call.args.len();
     call.args.retain(|arg| arg != "--json");
@@ -74,7 +74,7 @@ pub fn plan(mut call: Call) -> ExitCode {
 /// Prints explanations.
 pub fn explain(mut call: Call) -> ExitCode {
     if wants_help(&call) {
-        return help(&mut explain_command());
+        return help(call, explain_command());
     }
     let is_name = |arg: &&String| !arg.starts_with('-') && verbs::find(arg).is_none();
     let name = call.args.first().filter(is_name).cloned();
@@ -104,9 +104,13 @@ fn wants_help(call: &Call) -> bool {
     args.any(|arg| arg == "--help" || arg == "-h")
 }
 
-fn help(command: &mut Command) -> ExitCode {
-    anstream::println!("{}", command.render_help().ansi());
-    ExitCode::SUCCESS
+/// Prints the help of a command as every other one does.
+fn help(call: Call, command: Command) -> ExitCode {
+    let call = Call {
+        args: vec!["--help".to_owned()],
+        ..call
+    };
+    call.read(command).err().unwrap_or(ExitCode::SUCCESS)
 }
 
 /// The build that is asked about.

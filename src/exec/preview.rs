@@ -6,15 +6,14 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::session::{Session, SessionError, working_dir};
+use super::session::{Remembered, Session, SessionError, working_dir};
+use crate::cache::record::InputKind;
 use crate::event::{Difference, Explanation, Forecast, ForecastUnit, Nearest, RestsOn};
 use crate::plan::key::{self, DEPENDENCY};
 use crate::plan::lookup::{Decision, mismatches};
 use crate::plan::parts::{Noted, Table, differences};
 use crate::plan::state::Shared;
 use crate::unit::{Digest, MissReason, Verdict};
-
-use super::session::Remembered;
 
 impl Session<'_> {
     /// What would become of every unit.
@@ -291,9 +290,10 @@ impl Explainer<'_> {
         };
         let deps = deps.collect();
         if let Some(variant) = &self.decisions[at].variant {
-            let paths = variant.inputs.iter();
+            let inputs = variant.inputs.iter();
             return RestsOn {
-                inputs: paths
+                inputs: inputs
+                    .filter(|input| input.kind != InputKind::Absent)
                     .map(|input| shown(&plan.dirs.absolute(&input.path)))
                     .collect(),
                 env: variant.env.iter().map(|(name, _)| name.clone()).collect(),
@@ -309,7 +309,12 @@ impl Explainer<'_> {
             return RestsOn::default();
         };
         RestsOn {
-            inputs: known.inputs.iter().map(|(path, ..)| shown(path)).collect(),
+            inputs: known
+                .inputs
+                .iter()
+                .filter(|(_, kind, _)| *kind != InputKind::Absent)
+                .map(|(path, ..)| shown(path))
+                .collect(),
             env: known.env.iter().map(|(name, _)| name.clone()).collect(),
             deps,
             unknown_inputs: known.unknown_inputs,
