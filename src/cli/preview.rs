@@ -13,7 +13,7 @@ use crate::cache::Store;
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 use crate::event::Silent;
-use crate::exec::session::{Session, Start};
+use crate::exec::session::{Session, Start, Talk};
 use crate::report::forecast;
 
 fn arguments() -> Arg {
@@ -148,8 +148,10 @@ fn with_session(
         cargo: &cargo,
         store: &store,
         sink: &Silent,
-        verbose: 0,
-        quiet: true,
+        talk: &|_| Talk {
+            verbose: 0,
+            quiet: true,
+        },
         start: Start::IfNeeded,
         bounds: None,
     };
