@@ -156,8 +156,12 @@ pub struct Table {
     /// Every text once.
     strings: Vec<String>,
     /// The keys, the latest last.
-    keys: Vec<(Digest, u32, Vec<(u32, u32)>)>,
+    keys: Vec<Entry>,
 }
+
+/// A key, its unit, and the names and values of its parts: places in the list
+/// of texts.
+type Entry = (Digest, u32, Vec<(u32, u32)>);
 
 impl Table {
     /// Encodes the table.
