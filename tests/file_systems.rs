@@ -75,6 +75,9 @@ impl Drop for Mounted {
 
 /// Cold, touched, edited at once after a build, removed.
 fn is_lived_on(checkout: &Checkout, granularity: Duration) {
+    // What was written in the second in which a build begins may have been
+    // written after it: it is not recorded.
+    std::thread::sleep(granularity);
     checkout.build();
     checkout.is_right();
     checkout.build_compiles_nothing();

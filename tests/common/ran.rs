@@ -54,7 +54,13 @@ impl fmt::Display for Ran {
 }
 
 /// Lines of zbuild's under `-v` that tell of no trouble.
-const PLAIN_TALK: &[&str] = &["miss: ", "not recorded: ", "plan ", "lookup "];
+const PLAIN_TALK: &[&str] = &[
+    "miss: ",
+    "not recorded: ",
+    "plan ",
+    "lookup ",
+    "timing report saved to ",
+];
 
 impl Ran {
     /// Runs a command to its end.
@@ -133,7 +139,9 @@ impl Ran {
     /// The figures of the last line.
     #[track_caller]
     pub fn summary(&self) -> Summary {
-        let last = self.stderr.lines().last().unwrap_or_default();
+        let is_report = |line: &&str| line.starts_with("zbuild: timing report saved to ");
+        let mut lines = self.stderr.lines().rev().skip_while(is_report);
+        let last = lines.next().unwrap_or_default();
         let figures = last.strip_prefix("zbuild: ").and_then(summary);
         figures.unwrap_or_else(|| panic!("the last line is no summary:\n{self}"))
     }
