@@ -5,9 +5,12 @@
 mod common;
 
 use std::path::Path;
+#[cfg(unix)]
 use std::process::Command;
 
-use common::{Checkout, Layout, Ran, ZBUILD};
+use common::{Checkout, Layout};
+#[cfg(unix)]
+use common::{Ran, ZBUILD};
 
 /// The commands of our own, as the help lists them.
 fn own_commands(checkout: &Checkout) -> Vec<String> {

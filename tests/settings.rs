@@ -18,6 +18,7 @@ fn checkout() -> Checkout {
     checkout
 }
 
+#[cfg(unix)]
 fn user_file(checkout: &Checkout, text: &str) {
     let dir = checkout.base().join("user");
     std::fs::create_dir_all(&dir).unwrap();
@@ -30,6 +31,7 @@ fn config(checkout: &Checkout, more: &[&str]) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"))
 }
 
+#[cfg(unix)]
 #[track_caller]
 fn origin(checkout: &Checkout, key: &str, more: &[&str]) -> (Value, Value) {
     let config = config(checkout, more);
