@@ -34,16 +34,6 @@ fn both(layout: Layout) -> Checkout {
     )
 }
 
-#[track_caller]
-fn comes_and_goes(checkout: &Checkout) {
-    checkout.build();
-    checkout.is_right();
-    checkout.build_compiles_nothing();
-    checkout.remove_target();
-    checkout.build_compiles_nothing();
-    checkout.is_right();
-}
-
 fn host_and_target_units_are_kept_apart(layout: Layout) {
     let host = host();
     let mut checkout = both(layout);
@@ -56,7 +46,7 @@ fn host_and_target_units_are_kept_apart(layout: Layout) {
         "both/src/lib.rs",
         "pub fn number() -> u32 {\n    if cfg!(for_target) { 7 } else { 1 }\n}\n",
     );
-    comes_and_goes(&checkout);
+    checkout.comes_and_goes();
     assert_eq!(checkout.run(), "1 7\n");
     checkout.replace("both/src/lib.rs", "7", "8");
     let crates = ["app", "both", "both", "build_script_build"];
@@ -75,7 +65,7 @@ fn targets_are_given_as_a_list(layout: Layout) {
         &format!("[build]\ntarget = [\"{host}\"]\n"),
     );
     checkout.program = format!("{host}/debug/app");
-    comes_and_goes(&checkout);
+    checkout.comes_and_goes();
     checkout.touch("both/src/lib.rs");
     checkout.build_compiles_nothing();
     checkout.is_right();
@@ -132,7 +122,7 @@ fn linker_and_runner_of_a_target(layout: Layout) {
     };
     common::files::write_script(&linker, "#!/bin/sh\nexec cc \"$@\"\n");
     set(&checkout, "env");
-    comes_and_goes(&checkout);
+    checkout.comes_and_goes();
     // The runner makes nothing.
     set(&checkout, "nice");
     checkout.build_compiles_nothing();

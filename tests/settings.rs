@@ -222,3 +222,23 @@ fn the_schema_is_up_to_date() {
         assert!(about.starts_with(key.about), "{}", key.name);
     }
 }
+
+/// What is removed is removed from the cache that was meant, or not at all.
+#[test]
+fn a_doubtful_cache_is_neither_cleared_nor_collected() {
+    let checkout = checkout();
+    checkout.build();
+    let before = common::files::files_below(&checkout.cache);
+    for (line, commands) in [
+        ("cache-dir = 3", &["clear", "gc", "verify", "stats"][..]),
+        ("max-size = 'much'", &["gc"]),
+    ] {
+        checkout.write(".config/zbuild.toml", &format!("{line}\n"));
+        for command in commands {
+            let ran = checkout.zbuild(&[command]);
+            assert_eq!(ran.status.code(), Some(1), "{ran}");
+            assert!(ran.stderr.contains("zbuild.toml:1"), "{ran}");
+        }
+    }
+    assert_eq!(common::files::files_below(&checkout.cache), before);
+}

@@ -11,17 +11,6 @@ use std::path::{Path, PathBuf};
 use common::files::{files_below, modified};
 use common::{Checkout, Layout};
 
-/// Cold, nothing to do, removed, and right each time.
-#[track_caller]
-fn comes_and_goes(checkout: &Checkout) {
-    checkout.build();
-    checkout.is_right();
-    checkout.build_compiles_nothing();
-    checkout.remove_target();
-    checkout.build_compiles_nothing();
-    checkout.is_right();
-}
-
 fn the_target_directory_is_renamed(layout: Layout) {
     let mut checkout = Checkout::of("members", layout);
     checkout.build();
@@ -76,13 +65,13 @@ fn the_target_directory_is_given_in_each_way(layout: Layout) {
 fn spaces_and_other_letters_in_the_name_of_the_target_directory(layout: Layout) {
     let mut checkout = Checkout::of("build-scripts", layout);
     checkout.set_env("CARGO_TARGET_DIR", "Ziel Verzeichnis äöü 目标");
-    comes_and_goes(&checkout);
+    checkout.comes_and_goes();
 }
 
 fn spaces_and_other_letters_in_the_name_of_the_workspace(layout: Layout) {
     let checkout = Checkout::of("build-scripts", layout);
     let checkout = checkout.second("a b/Arbeit äöü #1 目标");
-    comes_and_goes(&checkout);
+    checkout.comes_and_goes();
     let other = checkout.second("another place");
     other.build();
     other.is_right();
@@ -132,7 +121,7 @@ fn the_target_directory_is_on_another_file_system(layout: Layout) {
     };
     let mut checkout = Checkout::of("members", layout);
     checkout.set_env("CARGO_TARGET_DIR", other.path().join("target"));
-    comes_and_goes(&checkout);
+    checkout.comes_and_goes();
     checkout.replace("util/src/lib.rs", "format(number)", "format(number + 1)");
     checkout.build().assert_crates(&["util", "app"]);
     checkout.is_right();

@@ -71,7 +71,11 @@ pub fn build(cargo: &Cargo, inv: &Invocation, settings: &Settings, begun: Instan
             }
         },
         start: start(inv, settings),
-        bounds: Some(super::gc::bounds(settings)),
+        // A bound that could not be read may have been the larger one.
+        bounds: settings
+            .problems
+            .is_empty()
+            .then(|| super::gc::bounds(settings)),
     };
     match session.build() {
         Ok(outcome) => {

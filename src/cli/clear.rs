@@ -6,7 +6,6 @@ use bytesize::ByteSize;
 use clap::Command;
 
 use super::own::Call;
-use super::settings::Settings;
 use crate::cache::Store;
 
 /// The options.
@@ -17,17 +16,9 @@ pub fn command() -> Command {
 /// Empties the cache of this version. It waits for builds that restore or
 /// record; target directories stay as they are.
 pub fn run(call: Call) -> ExitCode {
-    let inv = match call.read(command()) {
-        Ok((_, inv)) => inv,
+    let (_, _, dir) = match call.with_cache(command()) {
+        Ok(read) => read,
         Err(code) => return code,
-    };
-    let settings = Settings::load(&inv, &call.flags);
-    if let Some(refusal) = settings.refused_flag() {
-        return super::plain::refuse(refusal);
-    }
-    let dir = match Store::place(settings.cache_dir()) {
-        Ok(dir) => dir,
-        Err(error) => return super::plain::refuse(&error.to_string()),
     };
     match Store::open(&dir).clear() {
         Ok(bytes) => {

@@ -41,14 +41,10 @@ struct Line {
 
 /// Prints the settings; the exit code is 1 if something is wrong with them.
 pub fn run(call: Call) -> ExitCode {
-    let (given, inv) = match call.read(command()) {
+    let (given, _, settings) = match call.with_settings(command()) {
         Ok(read) => read,
         Err(code) => return code,
     };
-    let settings = Settings::load(&inv, &call.flags);
-    if let Some(refusal) = settings.refused_flag() {
-        return super::plain::refuse(refusal);
-    }
     let lines = lines(&settings);
     let mut problems = settings.problems.clone();
     problems.extend(Settings::strange_variables());

@@ -35,14 +35,10 @@ pub fn command() -> Command {
 
 /// Prints everything; the exit code is 1 if something stands in the way.
 pub fn run(call: Call) -> ExitCode {
-    let inv = match call.read(command()) {
-        Ok((_, inv)) => inv,
+    let (_, inv, settings) = match call.with_settings(command()) {
+        Ok(read) => read,
         Err(code) => return code,
     };
-    let settings = Settings::load(&inv, &call.flags);
-    if let Some(refusal) = settings.refused_flag() {
-        return super::plain::refuse(refusal);
-    }
     let mut well = true;
     let mut line = |name: &str, text: Result<String, String>| match text {
         Ok(text) => anstream::println!("{name:<12} {text}"),

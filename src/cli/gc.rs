@@ -64,13 +64,13 @@ fn size(size: keys::Size) -> Size {
 /// Collects, and says what went. It waits for builds that restore or record,
 /// but not for cargo.
 pub fn run(call: Call) -> ExitCode {
-    let (given, inv) = match call.read(command()) {
+    let (given, settings, dir) = match call.with_cache(command()) {
         Ok(read) => read,
         Err(code) => return code,
     };
-    let settings = Settings::load(&inv, &call.flags);
-    if let Some(refusal) = settings.refused_flag() {
-        return super::plain::refuse(refusal);
+    // A bound that could not be read may have been the larger one.
+    if let Some(problem) = settings.problems.first() {
+        return super::plain::refuse(&problem.text);
     }
     let mut bounds = bounds(&settings);
     for name in ["max-size", "max-age", "min-free"] {
@@ -89,11 +89,7 @@ pub fn run(call: Call) -> ExitCode {
         }
     }
     let dry_run = given.get_flag("dry-run");
-    let store = match Store::place(settings.cache_dir()) {
-        Ok(dir) => Store::open(&dir),
-        Err(error) => return super::plain::refuse(&error.to_string()),
-    };
-    let collected = store.collect(&Request {
+    let collected = Store::open(&dir).collect(&Request {
         bounds,
         dry_run,
         wait: true,

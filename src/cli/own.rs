@@ -8,8 +8,11 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use super::settings::Flags;
-use super::{clear, complete, config, doctor, gc, help, preview, setup, stats, verify};
+use camino::Utf8PathBuf;
+
+use super::settings::{Flags, Settings};
+use super::{clear, complete, config, doctor, gc, help, plain, preview, setup, stats, verify};
+use crate::cache::Store;
 use crate::cargo::args::Invocation;
 
 /// How a subcommand was called.
@@ -51,6 +54,41 @@ impl Call {
                 })
             }
         }
+    }
+}
+
+impl Call {
+    /// The same with the settings in effect.
+    ///
+    /// # Errors
+    /// With the exit code, also when a flag of ours is wrong; it has been said.
+    pub fn with_settings(
+        &self,
+        command: clap::Command,
+    ) -> Result<(clap::ArgMatches, Invocation, Settings), ExitCode> {
+        let (given, inv) = self.read(command)?;
+        let settings = Settings::load(&inv, &self.flags);
+        match settings.refused_flag() {
+            Some(refusal) => Err(plain::refuse(refusal)),
+            None => Ok((given, inv, settings)),
+        }
+    }
+
+    /// The same with the place of the cache. Where the settings leave a doubt
+    /// about it, nothing is done: it would be done to another cache.
+    ///
+    /// # Errors
+    /// With the exit code; it has been said.
+    pub fn with_cache(
+        &self,
+        command: clap::Command,
+    ) -> Result<(clap::ArgMatches, Settings, Utf8PathBuf), ExitCode> {
+        let (given, _, settings) = self.with_settings(command)?;
+        if let Some(problem) = settings.obstacle() {
+            return Err(plain::refuse(&problem.text));
+        }
+        let dir = Store::place(settings.cache_dir()).map_err(|error| plain::refuse(&error))?;
+        Ok((given, settings, dir))
     }
 }
 

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, Command};
 
 use super::own::Call;
-use super::settings::Settings;
 use crate::cache::Store;
 use crate::report::stats::Stats;
 
@@ -24,18 +23,9 @@ pub fn command() -> Command {
 
 /// Prints the figures of the cache in effect.
 pub fn run(call: Call) -> ExitCode {
-    let (given, inv) = match call.read(command()) {
+    let (given, _, dir) = match call.with_cache(command()) {
         Ok(read) => read,
         Err(code) => return code,
-    };
-    let settings = Settings::load(&inv, &call.flags);
-    let problem = settings.refused_flag();
-    if let Some(problem) = problem.or(settings.obstacle().map(|problem| &problem.text)) {
-        return super::plain::refuse(problem);
-    }
-    let dir = match Store::place(settings.cache_dir()) {
-        Ok(dir) => dir,
-        Err(error) => return super::plain::refuse(&error),
     };
     let stats = Stats::of(&Store::open(&dir).history());
     match given.get_flag("json") {

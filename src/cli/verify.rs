@@ -6,7 +6,6 @@ use bytesize::ByteSize;
 use clap::{Arg, ArgAction, Command};
 
 use super::own::Call;
-use super::settings::Settings;
 use crate::cache::Store;
 use crate::cache::verify::Findings;
 use crate::plan::state::is_sound;
@@ -25,16 +24,11 @@ pub fn command() -> Command {
 
 /// Says what is damaged; the exit code is 1 if something is and was left.
 pub fn run(call: Call) -> ExitCode {
-    let (given, inv) = match call.read(command()) {
+    let (given, _, dir) = match call.with_cache(command()) {
         Ok(read) => read,
         Err(code) => return code,
     };
-    let settings = Settings::load(&inv, &call.flags);
-    if let Some(refusal) = settings.refused_flag() {
-        return super::plain::refuse(refusal);
-    }
-    let found = Store::place(settings.cache_dir())
-        .and_then(|dir| Store::open(&dir).verify(given.get_flag("repair"), &is_sound));
+    let found = Store::open(&dir).verify(given.get_flag("repair"), &is_sound);
     let found = match found {
         Ok(found) => found,
         Err(error) => return super::plain::refuse(&error.to_string()),

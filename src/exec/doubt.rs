@@ -1,9 +1,9 @@
 //! What cargo would call fresh although nobody can be sure of it.
 //!
 //! cargo compares times, and of vendored sources not even those. It does not
-//! notice an older file in the place of a newer one (`cp -p`, `tar`), nor that a workspace was moved
-//! together with its target directory and that its programs name the old
-//! place. Of units that we know, contents tell; a unit that we do not know, or
+//! notice an older file in the place of a newer one (`cp -p`, `tar`), nor that
+//! a workspace was moved together with its target directory and that its
+//! programs name the old place. Of units that we know, contents tell; a unit that we do not know, or
 //! only under other settings, may have been built from anything. If a file was
 //! changed after the build began, which the change time tells, or if the build
 //! was made in another place, cargo is made to build the unit again: it could

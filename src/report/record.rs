@@ -1,9 +1,10 @@
 //! One line of figures per build: the journal, the history, the statistics.
 //!
 //! Names of fields that mean the same as in the caches that people come from
-//! (`hits`, `misses`, `non_cacheable`, `errors`, `hit_rate`, `time_saved_ms`,
-//! `duration_ms`) are theirs. A field may be added; one that is there keeps its
-//! meaning as long as `version` does.
+//! (`hits`, `misses`, `non_cacheable`, `time_saved_ms`, `duration_ms`) are
+//! theirs. `errors` is theirs by name alone: a failing compiler counts there,
+//! what cargo-zbuild could not do counts here (docs/migration.md). A field may
+//! be added; one that is there keeps its meaning as long as `version` does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

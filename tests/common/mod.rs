@@ -361,6 +361,17 @@ impl Checkout {
         printed
     }
 
+    /// Cold, nothing to do, removed, and right each time.
+    #[track_caller]
+    pub fn comes_and_goes(&self) {
+        self.build();
+        self.is_right();
+        self.build_compiles_nothing();
+        self.remove_target();
+        self.build_compiles_nothing();
+        self.is_right();
+    }
+
     /// Where final artifacts are.
     pub fn target(&self) -> PathBuf {
         let given = self.env.get("CARGO_TARGET_DIR").cloned().flatten();
