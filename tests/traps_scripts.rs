@@ -391,7 +391,10 @@ fn a_script_makes_a_program_and_a_link(layout: Layout) {
 fn a_script_writes_outside_of_its_output_directory(layout: Layout) {
     let body = "println!(\"cargo::rerun-if-changed=build.rs\");\n\
                 std::fs::write(\"src/generated.rs\", \"pub const G: u32 = 5;\\n\").unwrap();\n\
+                std::thread::sleep(std::time::Duration::from_millis(50));\n\
                 println!(\"cargo::rustc-env=MADE=1\");";
+    // Written in the tick in which rustc is started, it may have been written
+    // after that, and what was built would not be recorded: hence the sleep.
     let checkout = app_with_script(layout, body);
     let main = "mod generated;\nfn main() { println!(\"{}{}\", env!(\"MADE\"), generated::G) }\n";
     checkout.write("src/main.rs", main);
