@@ -132,6 +132,8 @@ fn tests_are_run_by_cargo() {
 
     let mut checkout = checkout;
     checkout.set_env("ANSWER", "42");
+    // The harness prints in the order in which its threads end.
+    checkout.set_env("RUST_TEST_THREADS", "1");
     let passes = checkout.zbuild(&["test"]).successful();
     let cargo = checkout.cargo(&["test"]).successful();
     assert_eq!(without_times(&passes.stdout), without_times(&cargo.stdout));
