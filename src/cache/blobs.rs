@@ -22,6 +22,7 @@ use filetime::FileTime;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::content::{Content, Source, digest};
 use super::{CacheError, system};
 use crate::fault;
 use crate::unit::Digest;
@@ -42,7 +43,7 @@ pub(super) const INDEX_DIR: &str = "index-v5";
 pub(super) const SEALS_DIR: &str = "seals";
 
 /// cacache's own digest only names the file; blake3 is what we rely on.
-const ALGORITHM: Algorithm = Algorithm::Xxh3;
+pub(super) const ALGORITHM: Algorithm = Algorithm::Xxh3;
 
 /// A content in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,12 +105,21 @@ impl Blobs {
         }
     }
 
-    /// Stores a content, unless it is there already.
+    /// Stores these bytes, unless they are there already.
     ///
     /// # Errors
     /// When the store cannot be written (full, read-only).
     pub fn put(&self, bytes: &[u8]) -> Result<Blob, CacheError> {
-        let blob = name(bytes);
+        self.store(Content::of_bytes(bytes))
+    }
+
+    /// Stores a content, unless it is there already.
+    ///
+    /// # Errors
+    /// When the store cannot be written (full, read-only), or the content's file
+    /// is not what it was.
+    pub fn store(&self, content: Content<'_>) -> Result<Blob, CacheError> {
+        let Content { blob, source } = content;
         if self.is_intact(&blob) {
             return Ok(blob);
         }
@@ -118,10 +128,17 @@ impl Blobs {
             .algorithm(ALGORITHM)
             .open_hash_sync(&self.root)
             .map_err(fail)?;
-        writer
-            .write_all(bytes)
-            .map_err(|why| self.failed("store a file", why))?;
-        writer.commit().map_err(fail)?;
+        let written = match source {
+            Source::Bytes(bytes) => writer.write_all(bytes),
+            Source::File(path) => fs::File::open(path)
+                .and_then(|mut file| std::io::copy(&mut file, &mut writer))
+                .map(|_| ()),
+        };
+        written.map_err(|why| self.failed("store a file", why))?;
+        let stored = writer.commit().map_err(fail)?;
+        if stored.to_hex().1 != blob.name {
+            return Err(self.failed("store a file", "it was changed meanwhile"));
+        }
         fault::point("put: content written");
         self.added.fetch_add(blob.size, Ordering::Relaxed);
         let path = self.known_path(&blob)?;
@@ -131,28 +148,28 @@ impl Blobs {
 
     /// Stores the content of a file by sharing its inode where that is
     /// possible, by copying otherwise. Only for files that their makers replace
-    /// and never write into. `bytes` is the file's content.
+    /// and never write into.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn adopt(&self, file: &Utf8Path, bytes: &[u8]) -> Result<Blob, CacheError> {
-        let blob = name(bytes);
-        if self.is_intact(&blob) {
-            return Ok(blob);
+    pub fn adopt(&self, file: &Utf8Path, content: Content<'_>) -> Result<Blob, CacheError> {
+        let blob = &content.blob;
+        if self.is_intact(blob) {
+            return Ok(content.blob);
         }
-        let path = self.known_path(&blob)?;
+        let path = self.known_path(blob)?;
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).map_err(|why| self.failed("store a file", why))?;
         }
         let _ = fs::remove_file(&path);
         let linked = fs::hard_link(file, &path).is_ok();
         fault::point("adopt: linked");
-        if linked && self.seal(&blob).is_ok() {
+        if linked && self.seal(blob).is_ok() {
             self.added.fetch_add(blob.size, Ordering::Relaxed);
-            return Ok(blob);
+            return Ok(content.blob);
         }
         let _ = fs::remove_file(&path);
-        self.put(bytes)
+        self.store(content)
     }
 
     /// Notes the time that a content file has now as the one it is known by.
@@ -409,15 +426,6 @@ impl Blobs {
     }
 }
 
-fn digest(bytes: &[u8]) -> Digest {
-    if bytes.len() > 1 << 20 {
-        let mut hasher = blake3::Hasher::new();
-        Digest(*hasher.update_rayon(bytes).finalize().as_bytes())
-    } else {
-        Digest::of(bytes)
-    }
-}
-
 /// Whether a text is sixteen bytes in base64, with no bit left over.
 fn is_base64_of_16(text: &str) -> bool {
     let Some(digits) = text.strip_suffix("==") else {
@@ -425,18 +433,6 @@ fn is_base64_of_16(text: &str) -> bool {
     };
     let is_digit = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/');
     digits.len() == 22 && digits.bytes().all(is_digit) && digits.ends_with(['A', 'Q', 'g', 'w'])
-}
-
-fn name(bytes: &[u8]) -> Blob {
-    let integrity = ssri::IntegrityOpts::new()
-        .algorithm(ALGORITHM)
-        .chain(bytes)
-        .result();
-    Blob {
-        digest: digest(bytes),
-        size: bytes.len() as u64,
-        name: integrity.to_hex().1,
-    }
 }
 
 fn stored_time() -> FileTime {

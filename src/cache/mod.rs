@@ -9,6 +9,7 @@
 pub mod blobs;
 pub mod census;
 pub mod collect;
+pub mod content;
 pub mod format;
 mod history;
 pub mod probe;

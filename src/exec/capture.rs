@@ -11,9 +11,9 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use super::macros::Macros;
+use super::outputs::Outputs;
 use super::restore::{may_share, unit_state};
 use super::run::Built;
-use super::scan::{Found, Scanner};
 use crate::cache::blobs::STORED_TIME;
 use crate::cache::record::{
     Home, Packed, PackedFile, StoredFile, UpliftedFile, Variant, encode_pack,
@@ -39,6 +39,8 @@ pub struct Capture<'a> {
     pub succeeded: bool,
     /// The store.
     pub store: &'a Store,
+    /// Reads what was built, or has read it.
+    pub reader: &'a Outputs,
     /// Digests of inputs.
     pub memo: &'a Memo,
     /// Where events go.
@@ -61,9 +63,8 @@ pub(super) struct Gathered {
     files: Vec<StoredFile>,
     pub(super) packed: Vec<PackedFile>,
     seen: Vec<SeenFile>,
-    found: Found,
-    /// Where something was found that binds the unit.
-    where_found: String,
+    /// The output in which a program could see where it was built.
+    bound_by: Option<String>,
     /// When the compiler or the script was started, nanoseconds since 1970.
     pub(super) started: i64,
     /// When the last output was written.
@@ -128,21 +129,15 @@ impl Capture<'_> {
         }
         let total = listed.iter().flatten().count();
         self.sink.event(Event::Begin(Phase::Capture, total as u64));
-        let dirs_to_find = [
-            dirs.workspace.as_str(),
-            dirs.build.as_str(),
-            dirs.target.as_str(),
-        ];
-        let scanner = Scanner::new(&dirs_to_find);
         let gathered: Vec<Option<Result<Gathered, Refused>>> = plan
             .units
             .par_iter()
             .zip(listed)
             .enumerate()
-            .map(|(at, (unit, files))| {
+            .map_init(Vec::new, |buffer, (at, (unit, files))| {
                 let files = files?;
                 let result = match files {
-                    Ok(files) => self.gather(at, unit, &files, &scanner),
+                    Ok(files) => self.gather(at, unit, &files, buffer),
                     Err(why) => Err(Refused::Unit(why)),
                 };
                 self.sink.event(Event::Step(Phase::Capture));
@@ -234,7 +229,7 @@ impl Capture<'_> {
         at: usize,
         unit: &PlanUnit,
         files: &[layout::UnitFile],
-        scanner: &Scanner,
+        buffer: &mut Vec<u8>,
     ) -> Result<Gathered, Refused> {
         let dirs = &self.plan.dirs;
         let place = self.built.places[at]
@@ -245,8 +240,7 @@ impl Capture<'_> {
             files: Vec::new(),
             packed: Vec::new(),
             seen: Vec::new(),
-            found: Found::Nothing,
-            where_found: String::new(),
+            bound_by: None,
             started,
             ended: started,
             text: Vec::new(),
@@ -258,7 +252,6 @@ impl Capture<'_> {
             let path = inside(&dirs.build, &file.path)?;
             let meta = fs::metadata(&path)?;
             let stamp = Stamp::of(&path)?;
-            let bytes = fs::read(&path)?;
             gathered.seen.push(SeenFile {
                 path: file.path.clone(),
                 role: file.role,
@@ -267,6 +260,7 @@ impl Capture<'_> {
                 inode: stamp.inode,
             });
             if file.role.is_packed() {
+                let bytes = fs::read(&path)?;
                 match file.role {
                     Role::Fingerprint => has_fingerprint = !bytes.is_empty(),
                     Role::DepInfo => gathered.dep_info = bytes.clone(),
@@ -286,15 +280,14 @@ impl Capture<'_> {
                 });
             } else {
                 gathered.ended = gathered.ended.max(stamp.modified);
-                let found = scanner.file(&bytes, &file.path);
-                if found > gathered.found {
-                    gathered.found = found;
-                    gathered.where_found = file.path.clone();
+                let output = self.reader.read(&path, &stamp, buffer)?;
+                if output.is_bound {
+                    gathered.bound_by.get_or_insert(file.path.clone());
                 }
                 let blobs = self.store.blobs();
                 let blob = match may_share(unit, file.role, &file.path) {
-                    true => blobs.adopt(&path, &bytes)?,
-                    false => blobs.put(&bytes)?,
+                    true => blobs.adopt(&path, output.content)?,
+                    false => blobs.store(output.content)?,
                 };
                 gathered.files.push(StoredFile {
                     path: file.path.clone(),
@@ -354,10 +347,8 @@ impl Capture<'_> {
             let doubtful = !built_now && gathered.started <= self.surroundings;
             doubtful.then(|| "built before something changed that cargo does not look at".into())
         });
-        let bound = match gathered.found {
-            Found::Visible => Some(format!("{} names it", gathered.where_found)),
-            Found::Nothing | Found::Debug | Found::Metadata => from.bound,
-        };
+        let named = gathered.bound_by.as_ref();
+        let bound = named.map(|path| format!("{path} names it")).or(from.bound);
         let script = self.built.scripts[at].as_ref().map(|script| {
             let json = serde_json::to_vec(script).unwrap_or_default();
             dirs.unroot_text(&json)

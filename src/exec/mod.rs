@@ -13,6 +13,7 @@ pub mod executables;
 pub mod macros;
 mod notes;
 mod origins;
+pub mod outputs;
 mod preview;
 pub mod proof;
 mod recall;

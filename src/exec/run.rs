@@ -44,22 +44,35 @@ pub fn become_cargo(cargo: &Cargo, args: &[String]) -> std::io::Result<ExitStatu
     return run(command, None).map(|ran| ran.status);
 }
 
-/// Runs cargo and reads its messages.
+/// Runs cargo and reads its messages. `finished` is called with the files of
+/// each unit that it has compiled.
 ///
 /// # Errors
 /// When cargo cannot be started.
-pub fn recorded(cargo: &Cargo, recording: &Recording, sink: &dyn Sink) -> std::io::Result<Ran> {
+pub fn recorded(
+    cargo: &Cargo,
+    recording: &Recording,
+    sink: &dyn Sink,
+    finished: &dyn Fn(Vec<String>),
+) -> std::io::Result<Ran> {
     let mut command = cargo.command();
     command.arg(&recording.verb).args(&recording.args);
-    run(command, Some((recording.messages, sink)))
+    let listener = Listener {
+        held: Held::new(recording.messages, sink),
+        finished,
+    };
+    run(command, Some(listener))
+}
+
+/// Who listens to what cargo says.
+struct Listener<'a> {
+    held: Held<'a>,
+    finished: &'a dyn Fn(Vec<String>),
 }
 
 /// Runs a command to its end. With `record`, its messages are kept; without,
 /// stdout is inherited.
-fn run(
-    command: std::process::Command,
-    record: Option<(Messages, &dyn Sink)>,
-) -> std::io::Result<Ran> {
+fn run(command: std::process::Command, record: Option<Listener<'_>>) -> std::io::Result<Ran> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -73,9 +86,8 @@ fn run(
         let stdout = child.stdout.take();
         let reader = async {
             let mut found = Vec::new();
-            if let (Some(stdout), Some((messages, sink))) = (stdout, record) {
-                let mut held = Held::new(messages, sink);
-                read(stdout, &mut held, &mut found).await?;
+            if let (Some(stdout), Some(listener)) = (stdout, record) {
+                read(stdout, listener, &mut found).await?;
             }
             std::io::Result::Ok(found)
         };
@@ -116,9 +128,10 @@ async fn terminated() {
 
 async fn read(
     stdout: tokio::process::ChildStdout,
-    held: &mut Held<'_>,
+    listener: Listener<'_>,
     found: &mut Vec<Message>,
 ) -> std::io::Result<()> {
+    let Listener { mut held, finished } = listener;
     let mut reader = BufReader::with_capacity(1 << 16, stdout);
     let mut line = Vec::new();
     // Nobody may be reading any more: then cargo is still heard to its end.
@@ -141,7 +154,14 @@ async fn read(
         match message {
             Some(Message::Diagnostic(diagnostic)) => held.take(diagnostic),
             Some(Message::Other) | None => {}
-            Some(message) => found.push(message),
+            Some(message) => {
+                if let Message::Artifact(artifact) = &message
+                    && !artifact.fresh
+                {
+                    finished(artifact.filenames.clone());
+                }
+                found.push(message);
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use super::account::RanNow;
 use super::capture::Capture;
 use super::executables;
 use super::notes::Notes;
+use super::outputs::Outputs;
 use super::replay;
 use super::restore::{self, create_target_dir, file_nanos, newest_input, stamp_before_now};
 use super::run::{self, Built};
@@ -323,11 +324,13 @@ impl Session<'_> {
         let recording = self
             .inv
             .recording(executables::only_bin(&remembered.state.plan));
-        let ran = run::recorded(self.cargo, &recording, self.sink).map_err(|source| {
-            SessionError::System {
-                what: "start cargo",
-                source,
-            }
+        let reader = Outputs::of(&remembered.state.plan.dirs);
+        let ran = reader.while_reading_ahead(|finished| {
+            run::recorded(self.cargo, &recording, self.sink, finished)
+        });
+        let ran = ran.map_err(|source| SessionError::System {
+            what: "start cargo",
+            source,
         })?;
         self.done(Phase::Cargo, begun);
         fault::point("session: cargo ended");
@@ -387,6 +390,7 @@ impl Session<'_> {
             built: &built,
             succeeded: ran.status.success(),
             store: self.store,
+            reader: &reader,
             memo: &remembered.memo,
             sink: self.sink,
             fresh_target,

@@ -49,7 +49,7 @@ fn an_adopted_file_is_shared_and_watched() {
     let dir = Utf8Path::from_path(dir.path()).unwrap();
     let file = dir.join("lib.rlib");
     fs::write(&file, "hello").unwrap();
-    let blob = blobs.adopt(&file, b"hello").unwrap();
+    let blob = blobs.adopt(&file, Content::of_bytes(b"hello")).unwrap();
     assert!(blobs.is_intact(&blob));
     // Written into through the tree's name.
     std::thread::sleep(std::time::Duration::from_millis(20));
