@@ -249,6 +249,68 @@ pub struct RestsOn {
     pub build_ms: u64,
 }
 
+/// How a file that was built again is like the recorded one; the later ones
+/// are the worse. All but the last two come about wherever the same unit is
+/// built twice in two directories.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Likeness {
+    /// The same bytes.
+    Same,
+    /// The same code; rustc names the members of a library anew in each session
+    /// of an incremental build.
+    Session,
+    /// Only the headers of an object differ: where sections are, and times.
+    Headers,
+    /// The same once directories are called the same.
+    Directory,
+    /// Only debug information differs.
+    Debug,
+    /// Crate metadata differs in hashes of the source files that it names.
+    SourceMap,
+    /// It names another directory, and what else differs cannot be told.
+    Unproven(String),
+    /// Something else differs: what it is.
+    Real(String),
+}
+
+/// One unit that was built again.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    /// The unit, as a person would name it.
+    pub title: String,
+    /// Its files that are not the same, below the build directory.
+    pub differences: Vec<(String, Likeness)>,
+}
+
+impl Audited {
+    /// The worst of all files.
+    pub fn worst(&self) -> &Likeness {
+        let all = self.differences.iter().map(|(_, likeness)| likeness);
+        all.max().unwrap_or(&Likeness::Same)
+    }
+}
+
+/// What building recorded units again brought to light.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// How many units of the build are recorded.
+    pub recorded: usize,
+    /// How many of the build are not, or are out of date.
+    pub unrecorded: usize,
+    /// The units that were built again.
+    pub units: Vec<Audited>,
+    /// Units that could not be built again, and why.
+    pub left_out: Vec<(String, String)>,
+}
+
+impl Audit {
+    /// Whether something differs that cannot be explained.
+    pub fn has_real(&self) -> bool {
+        let is_real = |unit: &Audited| matches!(unit.worst(), Likeness::Real(_));
+        self.units.iter().any(is_real)
+    }
+}
+
 /// A line that cargo would print, had it been started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CargoLine {

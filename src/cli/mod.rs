@@ -6,6 +6,7 @@
 
 mod afterwards;
 mod as_cargo;
+pub mod audit;
 pub mod build;
 pub mod clear;
 pub mod complete;

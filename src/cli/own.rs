@@ -11,7 +11,9 @@ use std::time::Instant;
 use camino::Utf8PathBuf;
 
 use super::settings::{Flags, Settings};
-use super::{clear, complete, config, doctor, gc, help, plain, preview, setup, stats, verify};
+use super::{
+    audit, clear, complete, config, doctor, gc, help, plain, preview, setup, stats, verify,
+};
 use crate::cache::Store;
 use crate::cargo::args::Invocation;
 
@@ -138,6 +140,11 @@ pub const OWN: &[Own] = &[
         name: "verify",
         command: verify::command,
         run: verify::run,
+    },
+    Own {
+        name: "audit",
+        command: audit::command,
+        run: audit::run,
     },
     Own {
         name: "gc",

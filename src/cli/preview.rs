@@ -12,11 +12,11 @@ use super::{build, plain, verbs};
 use crate::cache::Store;
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
-use crate::event::Silent;
+use crate::event::{Silent, Sink};
 use crate::exec::session::{Session, Start, Talk};
 use crate::report::forecast;
 
-fn arguments() -> Arg {
+pub(super) fn arguments() -> Arg {
     Arg::new("args")
         .value_name("BUILD ARGUMENTS")
         .action(ArgAction::Append)
@@ -58,7 +58,7 @@ pub fn plan(mut call: Call) -> ExitCode {
     let json = call.args.len() < before;
     let inv = invocation(&mut call);
     let command = [std::slice::from_ref(&inv.verb), &inv.args].concat();
-    with_session(&call, &inv, |session| {
+    with_session(&call, &inv, &Silent, |session| {
         let forecast = session.forecast().map_err(|error| error.to_string())?;
         match json {
             true => {
@@ -84,7 +84,7 @@ pub fn explain(mut call: Call) -> ExitCode {
     let inv = invocation(&mut call);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_secs());
-    with_session(&call, &inv, |session| {
+    with_session(&call, &inv, &Silent, |session| {
         let found = session.explain(name.as_deref());
         let found = found.map_err(|error| error.to_string())?;
         match (&name, found.is_empty()) {
@@ -99,13 +99,13 @@ pub fn explain(mut call: Call) -> ExitCode {
     })
 }
 
-fn wants_help(call: &Call) -> bool {
+pub(super) fn wants_help(call: &Call) -> bool {
     let mut args = call.args.iter().take_while(|arg| *arg != "--");
     args.any(|arg| arg == "--help" || arg == "-h")
 }
 
 /// Prints the help of a command as every other one does.
-fn help(call: Call, command: Command) -> ExitCode {
+pub(super) fn help(call: Call, command: Command) -> ExitCode {
     let call = Call {
         args: vec!["--help".to_owned()],
         ..call
@@ -114,7 +114,7 @@ fn help(call: Call, command: Command) -> ExitCode {
 }
 
 /// The build that is asked about.
-fn invocation(call: &mut Call) -> Invocation {
+pub(super) fn invocation(call: &mut Call) -> Invocation {
     let verb = call.args.first().and_then(|arg| verbs::find(arg));
     if verb.is_some() {
         call.args.remove(0);
@@ -125,9 +125,10 @@ fn invocation(call: &mut Call) -> Invocation {
     inv
 }
 
-fn with_session(
+pub(super) fn with_session(
     call: &Call,
     inv: &Invocation,
+    sink: &dyn Sink,
     ask: impl FnOnce(&Session<'_>) -> Result<(), String>,
 ) -> ExitCode {
     let settings = Settings::load(inv, &call.flags);
@@ -147,7 +148,7 @@ fn with_session(
         inv,
         cargo: &cargo,
         store: &store,
-        sink: &Silent,
+        sink,
         talk: &|_| Talk {
             verbose: 0,
             quiet: true,

@@ -7,7 +7,9 @@
 //! when a unit is replaced and comes last when it is restored.
 
 mod account;
+pub mod audit;
 pub mod capture;
+mod compare;
 mod doubt;
 pub mod executables;
 pub mod macros;
@@ -21,6 +23,7 @@ pub mod replay;
 pub mod restore;
 pub mod run;
 pub mod scan;
+mod scratch;
 pub mod session;
 mod start;
 mod sums;

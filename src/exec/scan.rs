@@ -13,7 +13,7 @@ use camino::Utf8Path;
 use memchr::memmem::Finder;
 use object::read::ReadRef;
 use object::read::archive::ArchiveFile;
-use object::{File as Object, Object as _, ObjectSection as _, SectionKind};
+use object::{File as Object, Object as _, ObjectSection, SectionKind};
 
 use crate::plan::paths::{below, comparable};
 
@@ -177,12 +177,7 @@ fn in_object<'d, R: ReadRef<'d>>(part: Part<R>) -> Option<Vec<Range<u64>>> {
     let mut parts = Vec::new();
     for section in object.sections() {
         let name = section.name().unwrap_or_default();
-        let is_debug = matches!(
-            section.kind(),
-            SectionKind::Debug | SectionKind::DebugString
-        ) || name.starts_with(".debug")
-            || section.segment_name().ok().flatten() == Some("__DWARF");
-        if is_debug || matches!(name, ".rustc" | ".rmeta") {
+        if is_debug(&section) || matches!(name, ".rustc" | ".rmeta") {
             continue;
         }
         // None has only a size, as zeros.
@@ -192,6 +187,16 @@ fn in_object<'d, R: ReadRef<'d>>(part: Part<R>) -> Option<Vec<Range<u64>>> {
         }
     }
     Some(parts)
+}
+
+/// Whether only a debugger reads this section.
+pub(super) fn is_debug<'d>(section: &impl ObjectSection<'d>) -> bool {
+    let name = section.name().unwrap_or_default();
+    matches!(
+        section.kind(),
+        SectionKind::Debug | SectionKind::DebugString
+    ) || name.starts_with(".debug")
+        || section.segment_name().ok().flatten() == Some("__DWARF")
 }
 
 /// A part of a file, as a file of its own.

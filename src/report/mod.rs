@@ -4,6 +4,7 @@
 //! of it goes to stderr, but for the JSON messages that stand in for cargo's
 //! own on stdout.
 
+pub mod audit;
 pub mod forecast;
 pub mod human;
 pub mod progress;
