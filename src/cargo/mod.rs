@@ -13,6 +13,7 @@ pub mod config;
 pub mod depinfo;
 pub mod diagnostics;
 pub mod layout;
+pub mod linking;
 pub mod lock;
 pub mod manifest;
 pub mod messages;

@@ -1,8 +1,9 @@
 //! What a build script printed: the part that decides when cargo runs it again.
 //!
 //! The rules are cargo's (`custom_build.rs`, `BuildOutput::parse`); both the
-//! `cargo:` and the `cargo::` syntax count. Directives for rustc are not read
-//! here: they are part of the output that dependents see.
+//! `cargo:` and the `cargo::` syntax count. Directives for rustc are part of
+//! the output that dependents see; only arguments for the linker are read here,
+//! since they may name files.
 
 /// The directives of one build-script run that concern us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,9 @@ pub struct Directives {
     pub changed: Vec<String>,
     /// `rerun-if-env-changed` names.
     pub env: Vec<String>,
+    /// Arguments for the linker, with the name of their program where they are
+    /// for one alone.
+    pub link_args: Vec<String>,
     /// Warnings and errors in the order printed; true marks an error.
     pub messages: Vec<(bool, String)>,
 }
@@ -34,6 +38,9 @@ pub fn parse(stdout: &[u8]) -> Directives {
         match key {
             "rerun-if-changed" => found.changed.push(value),
             "rerun-if-env-changed" => found.env.push(value),
+            key if key.starts_with("rustc-") && key.contains("link-arg") => {
+                found.link_args.push(value);
+            }
             "warning" => found.messages.push((false, value)),
             "error" => found.messages.push((true, value)),
             _ => {}

@@ -9,14 +9,14 @@
 //! was made in another place, cargo is made to build the unit again: it could
 //! not be recorded otherwise, and it might be wrong.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use fs_err as fs;
 
 use crate::cache::CacheError;
 use crate::cache::tree;
 use crate::cargo::layout::{Place, Scan, crate_name, fingerprint_name};
 use crate::cargo::{depinfo, script};
-use crate::plan::inputs::Stamp;
+use crate::plan::inputs::{Stamp, walk};
 use crate::plan::lookup::Decision;
 use crate::plan::{Dirs, Plan, PlanUnit};
 use crate::unit::Verdict;
@@ -106,17 +106,11 @@ fn is_doubtful(
 
 /// Whether anything below a path was changed so that its time does not tell.
 fn changed_behind(dirs: &Dirs, unit: &PlanUnit, path: &Utf8Path, built: i64) -> bool {
-    let ours = |path: &Utf8Path| path == dirs.build || path == dirs.target;
-    let walk = walkdir::WalkDir::new(path).into_iter();
-    let entries = walk.filter_entry(|entry| {
-        let path = Utf8Path::from_path(entry.path());
-        entry.file_name() != ".git" && !path.is_some_and(ours)
-    });
-    entries
+    let git = path.join(".git");
+    walk(path, &[&dirs.build, &dirs.target, &git])
         .flatten()
-        .filter(|entry| entry.file_type().is_file())
-        .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok())
-        .any(|file| is_behind(unit, &file, built))
+        .filter(|found| found.is_file() && !found.path.components().any(|c| c.as_str() == ".git"))
+        .any(|found| is_behind(unit, &found.path, built))
 }
 
 /// Whether a file was changed after the build began and cargo does not see it:

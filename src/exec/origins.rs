@@ -13,8 +13,9 @@ use super::macros::Macros;
 use super::proof;
 use crate::cache::record::{Input, InputKind, PackedFile};
 use crate::cargo::depinfo;
+use crate::cargo::linking;
 use crate::cargo::script;
-use crate::plan::inputs::Stamp;
+use crate::plan::inputs::{Stamp, walk};
 use crate::plan::lookup::{env_digest, input_digest};
 use crate::plan::{Dirs, PlanUnit};
 use crate::unit::Digest;
@@ -122,7 +123,7 @@ impl Capture<'_> {
     }
 
     /// What a build script's run was made from: what it says of itself, and
-    /// the static libraries that it passes on.
+    /// the files that it passes on to the linker.
     pub(super) fn run_inputs(&self, at: usize, gathered: &Gathered) -> Result<Origins, Refused> {
         let unit = &self.plan.units[at];
         let dirs = &self.plan.dirs;
@@ -135,6 +136,7 @@ impl Capture<'_> {
             return Err(Refused::Unit("it was run for another directory".into()));
         }
         let said = script::parse(&gathered.text);
+        let others = self.out_dirs(at);
         let mut from = Origins {
             bound: binding_output(&gathered.text, dirs, unit, &script.out_dir),
             ..Origins::default()
@@ -173,11 +175,21 @@ impl Capture<'_> {
                     return Err(Refused::Unit(why));
                 }
             };
-            from.add(self.input(unit, &path, kind, gathered.started)?);
+            // What another script wrote counts by the digest of its run.
+            if !others.iter().any(|dir| path.starts_with(dir)) {
+                from.add(self.input(unit, &path, kind, gathered.started)?);
+            }
         }
         from.add_env(&said.env);
-        for path in static_libraries(script)? {
-            if !path.starts_with(out_dir) && !dirs.is_immutable(&path) {
+        let base = &unit.compile_dir;
+        let mut linked = linking::named_files(&said.link_args, &script.linked_paths, base);
+        for search in &script.linked_paths {
+            linked.extend(linking::libraries(search, base)?);
+        }
+        for path in linked {
+            let written =
+                path.starts_with(out_dir) || others.iter().any(|dir| path.starts_with(dir));
+            if !written && !dirs.is_immutable(&path) {
                 let library = self.input(unit, &path, InputKind::File, gathered.started)?;
                 from.passed_on.push(library.digest);
                 from.add(library);
@@ -215,13 +227,11 @@ impl Capture<'_> {
             InputKind::File if changed(path)? => return Err(late(path)),
             InputKind::File | InputKind::Absent => {}
             InputKind::Tree | InputKind::Package => {
-                for entry in walkdir::WalkDir::new(path) {
-                    let entry = entry.map_err(std::io::Error::from)?;
-                    let below = Utf8Path::from_path(entry.path())
-                        .ok_or_else(|| Refused::Unit("a path that is not UTF-8".into()))?;
-                    let ours = below.starts_with(&dirs.build) || below.starts_with(&dirs.target);
-                    if entry.file_type().is_file() && !ours && changed(below)? {
-                        return Err(late(below));
+                for found in walk(path, &[&dirs.build, &dirs.target]) {
+                    let found = found?;
+                    let led_anew = found.modified_link().is_some_and(|time| time >= started);
+                    if led_anew || (found.is_file() && changed(&found.path)?) {
+                        return Err(late(&found.path));
                     }
                 }
             }
@@ -275,31 +285,4 @@ fn binding_output(stdout: &[u8], dirs: &Dirs, unit: &PlanUnit, out_dir: &str) ->
         }
     }
     None
-}
-
-/// How many libraries in one directory are watched. A directory with more is
-/// the system's; what it holds belongs to the machine as the linker does.
-const MAX_LIBRARIES: usize = 64;
-
-/// Static libraries in the directories that a build script names to the linker:
-/// it may link any of them, by `-l` or by `#[link]`. cargo does not watch them.
-fn static_libraries(script: &crate::cargo::messages::Script) -> std::io::Result<Vec<Utf8PathBuf>> {
-    let mut found = Vec::new();
-    for path in &script.linked_paths {
-        let (kind, dir) = path.split_once('=').unwrap_or(("all", path));
-        if !matches!(kind, "native" | "all") || !Utf8Path::new(dir).is_dir() {
-            continue;
-        }
-        let mut libraries = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            let path = Utf8PathBuf::from_path_buf(entry?.path());
-            let is_library = |p: &Utf8PathBuf| matches!(p.extension(), Some("a" | "lib"));
-            libraries.extend(path.ok().filter(is_library));
-        }
-        if libraries.len() <= MAX_LIBRARIES {
-            libraries.sort();
-            found.extend(libraries);
-        }
-    }
-    Ok(found)
 }

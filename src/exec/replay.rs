@@ -14,7 +14,7 @@ use crate::plan::state::UnitState;
 use crate::plan::{Plan, PlanUnit};
 
 /// The lines, or none if only cargo itself can print them (a report about
-/// future incompatibilities).
+/// future incompatibilities, warnings that are not simply to be shown).
 pub fn lines(
     plan: &Plan,
     units: &[Option<UnitState>],
@@ -23,6 +23,11 @@ pub fn lines(
     quiet: bool,
 ) -> Option<Vec<CargoLine>> {
     let mut lines = Vec::new();
+    let warns =
+        |state: &UnitState| !state.diagnostics.is_empty() || !state.script_messages.is_empty();
+    if plan.judges_warnings && (!plan.warnings.is_empty() || units.iter().flatten().any(warns)) {
+        return None;
+    }
     if !plan.warnings.is_empty() && !quiet {
         lines.push(CargoLine::Rendered(plan.warnings.clone()));
     }

@@ -75,6 +75,69 @@ impl From<Identity> for Stamp {
     }
 }
 
+/// Something below a directory.
+pub struct Found {
+    /// Where.
+    pub path: Utf8PathBuf,
+    /// What it is; of a link, what it leads to. None for a link that leads
+    /// nowhere, or back to where it is.
+    pub meta: Option<std::fs::Metadata>,
+    /// Whether it is a link.
+    pub is_link: bool,
+}
+
+impl Found {
+    /// Whether it is a file that can be read.
+    pub fn is_file(&self) -> bool {
+        self.meta.as_ref().is_some_and(std::fs::Metadata::is_file)
+    }
+
+    /// The modification time of the link itself.
+    pub fn modified_link(&self) -> Option<i64> {
+        let meta = self.is_link.then(|| fs::symlink_metadata(&self.path))?;
+        meta.ok()?.modified().ok().map(nanos)
+    }
+}
+
+/// A directory and everything below it, sorted by name, but for what `skip`
+/// holds. Links are followed, as cargo follows them (`mtime_recursive`).
+pub fn walk<'a>(
+    top: &'a Utf8Path,
+    skip: &'a [&Utf8Path],
+) -> impl Iterator<Item = std::io::Result<Found>> + 'a {
+    let is_skipped = |entry: &walkdir::DirEntry| {
+        let path = match entry.path_is_symlink() {
+            true => entry.path().canonicalize().unwrap_or_default(),
+            false => entry.path().to_owned(),
+        };
+        Utf8Path::from_path(&path).is_some_and(|path| skip.contains(&path))
+    };
+    let found = |path: &std::path::Path, meta, is_link| {
+        let path = Utf8PathBuf::from_path_buf(path.to_owned());
+        let path = path.map_err(|_| std::io::Error::other("a path that is not UTF-8"))?;
+        Ok(Found {
+            path,
+            meta,
+            is_link,
+        })
+    };
+    walkdir::WalkDir::new(top)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(move |entry| entry.depth() == 0 || !is_skipped(entry))
+        .map(move |entry| match entry {
+            Ok(entry) => {
+                let meta = entry.metadata()?;
+                found(entry.path(), Some(meta), entry.path_is_symlink())
+            }
+            Err(error) => match error.path().filter(|path| path.is_symlink()) {
+                Some(path) => found(path, None, true),
+                None => Err(error.into()),
+            },
+        })
+}
+
 /// A time as nanoseconds since 1970.
 pub fn nanos(time: SystemTime) -> i64 {
     let clamp = |d: std::time::Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
@@ -171,28 +234,19 @@ impl Memo {
         skip: &[&Utf8Path],
     ) -> std::io::Result<Digest> {
         let mut hasher = KeyHasher::new("tree");
-        let walk = walkdir::WalkDir::new(top)
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| {
-                let path = Utf8Path::from_path(entry.path());
-                entry.depth() == 0 || !path.is_some_and(|path| skip.contains(&path))
-            });
-        for entry in walk {
-            let entry = entry?;
-            let path = Utf8Path::from_path(entry.path())
-                .ok_or_else(|| std::io::Error::other("a path that is not UTF-8"))?;
+        for found in walk(top, skip) {
+            let found = found?;
+            let path = &found.path;
             let name = path.strip_prefix(top).unwrap_or(path);
             let name = name.as_str().replace('\\', "/");
-            let meta = fs::metadata(path)?;
-            if with_times && meta.is_file() {
-                let modified = meta.modified().map_or(0, nanos);
-                hasher.part("time", &modified.to_le_bytes());
+            if with_times && found.is_file() {
+                let modified = found.meta.as_ref().and_then(|meta| meta.modified().ok());
+                hasher.part("time", &modified.map_or(0, nanos).to_le_bytes());
             }
-            let content = if meta.is_file() {
-                self.file(path)?.0.to_vec()
-            } else {
-                Vec::new()
+            let content = match &found.meta {
+                Some(meta) if meta.is_file() => self.file(path)?.0.to_vec(),
+                Some(_) => Vec::new(),
+                None => fs::read_link(path)?.as_os_str().as_encoded_bytes().to_vec(),
             };
             hasher.part(&name, &content);
         }

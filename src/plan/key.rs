@@ -17,6 +17,7 @@ use super::parts::{NotingHasher, Parts};
 use super::watch::find_program;
 use crate::cargo::args::Invocation;
 use crate::cargo::config::Config;
+use crate::cargo::linking;
 use crate::cargo::toolchain::Toolchain;
 use crate::cargo::unit_graph::GraphUnit;
 use crate::unit::{Digest, KeyHasher, Root, RootedPath};
@@ -37,6 +38,7 @@ const ENV_IRRELEVANT: &[&str] = &[
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_TARGET",
     "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_WARNINGS",
     "CARGO_CACHE_",
     "CARGO_CFG_",
     "CARGO_CRATE_NAME",
@@ -72,6 +74,7 @@ const ENV_OF_PLAN: &[&str] = &[
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_BUILD_TARGET",
     "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_WARNINGS",
     "CARGO_HOME",
     "CARGO_TARGET_DIR",
     "RUSTUP_HOME",
@@ -224,6 +227,11 @@ impl Common {
         program("rustc", &compiler.rustc);
         for wrapper in wrappers(config) {
             program("wrapper", &wrapper);
+        }
+        for path in linking::of_settings(config, &dirs.workspace) {
+            let content = digest(&path).map_or(Vec::new(), |d| d.0.to_vec());
+            let noted = Digest::of(&content).hex()[..12].to_owned();
+            hasher.named("linked", &content, &format!("content of {path}"), noted);
         }
         let (common, parts) = hasher.finish();
         let mut hasher = NotingHasher::new("linking");

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use camino::Utf8Path;
 use rayon::prelude::*;
 
-use super::inputs::{Memo, Stamp};
+use super::inputs::{Memo, Stamp, nanos, walk};
 use super::records::Records;
 use super::state::{State, UnitState};
 use super::{Dirs, Plan, PlanUnit};
@@ -251,13 +251,15 @@ fn is_harmed(before: &UnitState, unit: &PlanUnit, dirs: &Dirs) -> bool {
 
 /// The newest time below a path, as cargo takes it (`mtime_recursive`).
 fn newest(path: &Utf8Path, kind: InputKind) -> i64 {
-    let of = |path: &Utf8Path| Stamp::of(path).map_or(i64::MAX, |stamp| stamp.modified);
     match kind {
-        InputKind::File => of(path),
+        InputKind::File => Stamp::of(path).map_or(i64::MAX, |stamp| stamp.modified),
         InputKind::Absent => i64::MIN,
-        InputKind::Tree | InputKind::Package => walkdir::WalkDir::new(path)
-            .into_iter()
-            .filter_map(|entry| Utf8Path::from_path(entry.ok()?.path()).map(of))
+        InputKind::Tree | InputKind::Package => walk(path, &[])
+            .flatten()
+            .filter_map(|found| {
+                let modified = nanos(found.meta.as_ref()?.modified().ok()?);
+                Some(modified.max(found.modified_link().unwrap_or(i64::MIN)))
+            })
             .max()
             .unwrap_or(i64::MAX),
     }
@@ -395,7 +397,7 @@ pub fn mismatches(
 }
 
 fn is_in_the_future(path: &Utf8Path) -> bool {
-    let now = super::inputs::nanos(std::time::SystemTime::now());
+    let now = nanos(std::time::SystemTime::now());
     Stamp::of(path).is_ok_and(|stamp| stamp.modified > now)
 }
 

@@ -16,6 +16,7 @@ use crate::cargo::command::Cargo;
 use crate::cargo::config::{self, Config};
 use crate::cargo::diagnostics::named;
 use crate::cargo::layout;
+use crate::cargo::linking;
 use crate::cargo::manifest::Manifests;
 use crate::cargo::messages::artifact_head;
 use crate::cargo::toolchain::{OLDEST_CARGO, Toolchain};
@@ -126,6 +127,7 @@ pub fn make(
             warnings: only_warnings(&warnings),
             wrapped: !key::wrappers(&config).is_empty(),
             term: term(&config),
+            judges_warnings: judges_warnings(&config),
             units,
             dirs,
         },
@@ -203,6 +205,21 @@ fn term(config: &Config) -> Term {
         color: value("color").and_then(|v| v.as_str().map(str::to_owned)),
         progress: value("progress").and_then(|v| Some(v.get("when")?.as_str()?.to_owned())),
     }
+}
+
+/// Whether warnings are not simply shown: `build.warnings` hides them or fails
+/// the build for them, the fresh ones included. Older cargos do not know it,
+/// and are started once too often at worst.
+fn judges_warnings(config: &Config) -> bool {
+    let from_env = std::env::var("CARGO_BUILD_WARNINGS").ok();
+    let from_config = || {
+        config
+            .string("build", "warnings")
+            .map(|(_, v)| v.to_owned())
+    };
+    from_env
+        .or_else(from_config)
+        .is_some_and(|value| value != "warn")
 }
 
 /// Whether the build is for a named target: flags from the configuration then
@@ -329,6 +346,9 @@ fn watch_surroundings(
             watcher.add(path, WatchKind::Stamp);
         }
         watcher.add(tool, WatchKind::Program);
+    }
+    for path in linking::of_settings(config, &workspace.root) {
+        watcher.add(path, WatchKind::Stamp);
     }
     watcher.add(workspace.root.join("Cargo.toml"), WatchKind::File);
     watcher.add(workspace.root.join("Cargo.lock"), WatchKind::File);

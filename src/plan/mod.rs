@@ -54,6 +54,9 @@ pub struct Plan {
     pub wrapped: bool,
     /// What `[term]` in cargo's configuration says.
     pub term: Term,
+    /// Whether `build.warnings` makes something else of warnings than to show
+    /// them: cargo alone knows what then becomes of the build.
+    pub judges_warnings: bool,
 }
 
 /// Settings of `[term]` that our output follows; the environment and the

@@ -21,7 +21,7 @@ use crate::cargo::messages::Script;
 use crate::unit::{Digest, KeyHasher, Role};
 
 /// Begins every state; the digit is its version.
-const STATE: &Magic = b"ZBS4";
+const STATE: &Magic = b"ZBS5";
 
 /// Begins every table of a build directory.
 const TABLE: &Magic = b"ZBT4";
