@@ -1,5 +1,6 @@
 //! What there is to build, and how cargo tells it.
 
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -32,6 +33,7 @@ impl Workspace {
         let text = fs::read(root.join("fake.json")).unwrap();
         let described: Value = serde_json::from_slice(&text).unwrap();
         let mut units: Vec<Unit> = Vec::new();
+        let mut libs: HashMap<String, usize> = HashMap::new();
         for package in described["packages"].as_array().unwrap() {
             let name = package["name"].as_str().unwrap().to_owned();
             let dir = root.join(&name);
@@ -44,17 +46,18 @@ impl Workspace {
             };
             let mut deps: Vec<usize> = Vec::new();
             for dep in package["deps"].as_array().unwrap() {
-                let is_lib = |unit: &Unit| {
-                    unit.package == *dep && (unit.kind == "lib" || unit.kind == "proc-macro")
-                };
-                deps.push(units.iter().position(is_lib).unwrap());
+                deps.push(libs[dep.as_str().unwrap()]);
             }
             if dir.join("build.rs").is_file() {
                 units.push(unit("custom-build", false, Vec::new()));
                 units.push(unit("custom-build", true, vec![units.len() - 1]));
                 deps.push(units.len() - 1);
             }
-            units.push(unit(package["kind"].as_str().unwrap(), false, deps));
+            let kind = package["kind"].as_str().unwrap();
+            if kind == "lib" || kind == "proc-macro" {
+                libs.insert(name.clone(), units.len());
+            }
+            units.push(unit(kind, false, deps));
         }
         Workspace { root, units }
     }
@@ -66,15 +69,15 @@ impl Workspace {
 
     pub fn metadata(&self, with_graph: bool) -> Value {
         let named: Vec<&Unit> = self.units.iter().filter(|unit| unit.is_root()).collect();
+        let mut targets_of: HashMap<&str, Vec<Value>> = HashMap::new();
+        for unit in self.units.iter().filter(|unit| !unit.is_run) {
+            let targets = targets_of.entry(&unit.package).or_default();
+            targets.push(unit.target_json());
+        }
         let packages: Vec<Value> = named
             .iter()
             .map(|unit| {
-                let targets: Vec<Value> = self
-                    .units
-                    .iter()
-                    .filter(|other| other.package == unit.package && !other.is_run)
-                    .map(Unit::target_json)
-                    .collect();
+                let targets = &targets_of[unit.package.as_str()];
                 let deps: Vec<Value> = unit
                     .deps
                     .iter()
