@@ -137,7 +137,7 @@ impl Comparer {
         let (Ok(there), Ok(here)) = (Object::parse(old), Object::parse(new)) else {
             return unreadable();
         };
-        let symbols = symbols_of(&there);
+        let same_symbols = || symbols_of(&there) == symbols_of(&here);
         let olds: Vec<_> = there.sections().collect();
         let news: Vec<_> = here.sections().collect();
         let told = |section: &str| match name {
@@ -164,9 +164,7 @@ impl Comparer {
                     self.metadata(&told(label), before, after)
                 }
                 Likeness::Real(_) if label == ".note.gnu.build-id" => Likeness::Headers,
-                Likeness::Real(_) if is_names(label) && symbols == symbols_of(&here) => {
-                    Likeness::Headers
-                }
+                Likeness::Real(_) if is_names(label) && same_symbols() => Likeness::Headers,
                 found => found,
             };
             if unhashed(label.as_bytes()) != unhashed(other.as_bytes()) || old.kind() != new.kind()
@@ -310,6 +308,8 @@ fn unhashed(names: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use object::SectionKind;
+
     use super::*;
 
     fn comparer() -> Comparer {
@@ -358,6 +358,38 @@ mod tests {
         let longer = Comparer::new(&[("/here/longer".into(), "/away/t".into())]);
         let found = longer.files("a.rmeta", b"/away/t1", b"/here/longer2");
         assert!(matches!(found, Likeness::Unproven(_)), "{found:?}");
+    }
+
+    /// One byte of some sections of our own program.
+    #[test]
+    fn code_and_data_are_real_debug_information_is_not() {
+        let own = fs_err::read(std::env::current_exe().unwrap()).unwrap();
+        let object = Object::parse(own.as_slice()).unwrap();
+        let (mut real, mut debug) = (0, 0);
+        for section in object.sections() {
+            let Some((start, size)) = section.file_range().filter(|(_, size)| *size > 0) else {
+                continue;
+            };
+            if (if is_debug(&section) { debug } else { real }) == 3 {
+                continue;
+            }
+            let mut other = own.clone();
+            other[(start + size / 2) as usize] ^= 1;
+            let found = comparer().files("program", &own, &other);
+            let name = section.name().unwrap();
+            match section.kind() {
+                SectionKind::Text | SectionKind::Data | SectionKind::ReadOnlyData => {
+                    assert_eq!(found, Likeness::Real(format!("section {name}")));
+                    real += 1;
+                }
+                _ if is_debug(&section) => {
+                    assert_eq!(found, Likeness::Debug, "{name}");
+                    debug += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(real > 1 && (debug > 1 || !cfg!(target_os = "linux")));
     }
 
     #[test]
