@@ -33,6 +33,8 @@ pub enum Action {
     Switch(usize),
     /// `part.rs` becomes `part/mod.rs`, or the reverse.
     MoveModule,
+    /// A module is added, or deleted.
+    AddModule,
     /// A file in the listed directory comes or goes.
     Listed(u8),
     /// A variable gets a value, or is removed.
@@ -128,6 +130,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::TouchAll),
         8 => (0..SWITCHES.len()).prop_map(Action::Switch),
         2 => Just(Action::MoveModule),
+        2 => Just(Action::AddModule),
         3 => (0..3u8).prop_map(Action::Listed),
         5 => variable(),
         2 => any::<bool>().prop_map(Action::Feature),

@@ -25,6 +25,22 @@ pub struct Switch {
 /// The module that is `part.rs` or `part/mod.rs`.
 pub const PART: [&str; 2] = ["ws/leaf/src/part.rs", "ws/leaf/src/part/mod.rs"];
 
+/// A file that names a module or not, with its text in either case, and the
+/// module.
+pub const MODULES: (&str, [&str; 2]) = (
+    "ws/mid/src/modules.rs",
+    [
+        "pub const MODULE: &str = \"none\";\n",
+        "mod added;\npub use added::MODULE;\n",
+    ],
+);
+
+/// The module that comes and goes.
+pub const ADDED: (&str, &str) = (
+    "ws/mid/src/modules/added.rs",
+    "pub const MODULE: &str = concat!(\"added as \", file!());\n",
+);
+
 /// The directory that a build script lists.
 pub const LISTED: &str = "ws/native/listed";
 
@@ -46,8 +62,10 @@ pub const KNOBS: &[Knob] = &[
         path: "ws/mid/src/lib.rs",
         text: r#"pub use leaf;
 pub const SOURCE: u32 = @;
+mod modules;
 #[allow(unexpected_cfgs)]
 pub fn print() {
+    println!("mid.module={}", modules::MODULE);
     println!("leaf={} {} {}", leaf::SOURCE, leaf::EXTRA, leaf::part::PART);
     println!("leaf.part={}", leaf::part::PLACE);
     println!("mid={SOURCE} loud={}", cfg!(feature = "loud"));
@@ -314,6 +332,7 @@ pub fn files() -> Vec<(String, String)> {
     add("ws/Cargo.toml", ROOT);
     add("ws/.cargo/config.toml", CONFIG);
     add("ws/native/listed/0.txt", "zero");
+    add(MODULES.0, MODULES.1[0]);
     let lints = "[lints]\nworkspace = true\n";
     let mut package = |dir: &str, name: &str, version: &str, rest: &str| {
         let text = format!(

@@ -12,7 +12,7 @@ use filetime::FileTime;
 use crate::common::files::{copy_tree, files_below, modified};
 use crate::common::{Checkout, Layout, Ran, host};
 use crate::step::{Action, How, Step};
-use crate::workspace::{self, KNOBS, LISTED, PART, SWITCHES};
+use crate::workspace::{self, ADDED, KNOBS, LISTED, MODULES, PART, SWITCHES};
 
 /// What was done so far, over all sequences.
 #[derive(Clone, Copy, Debug, Default)]
@@ -228,6 +228,15 @@ impl World {
                 };
                 self.current.rename(from, to);
                 let _ = fs::remove_dir(self.current.path("ws/leaf/src/part"));
+            }
+            Action::AddModule => {
+                let there = self.current.path(ADDED.0).exists();
+                match there {
+                    true => self.current.remove(ADDED.0),
+                    false => self.current.write(ADDED.0, ADDED.1),
+                }
+                let text = MODULES.1[usize::from(!there)];
+                self.current.write(MODULES.0, text);
             }
             Action::Listed(number) => {
                 let path = format!("{LISTED}/{number}.txt");
