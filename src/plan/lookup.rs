@@ -377,7 +377,10 @@ pub fn mismatches(
     for input in &variant.inputs {
         let path = dirs.absolute(&input.path);
         if input_digest(&path, input.kind, dirs, unit, memo).ok() != Some(input.digest) {
-            let shown = path.strip_prefix(&dirs.workspace).unwrap_or(&path);
+            let inside = path.strip_prefix(&dirs.workspace).ok();
+            // A package that is the whole workspace is named in full.
+            let shown = inside.filter(|path| !path.as_str().is_empty());
+            let shown = shown.unwrap_or(&path);
             found((3, MissReason::Input(shown.to_string())))?;
         }
         // Dated in the future, it would be newer than anything we restore.
