@@ -324,4 +324,50 @@ mod tests {
         assert_ne!(tree(false), first);
         assert_eq!(memo.tree(&dir, false, &[&dir.join("e")]).unwrap(), first);
     }
+
+    #[test]
+    fn a_stamp_is_settled_after_a_tick_of_its_clock() {
+        // Not a full second.
+        const FINE: i64 = 7_000_000_001;
+        const COARSE: i64 = 7_000_000_000;
+        for (modified, changed, wait) in [
+            (FINE, 1, SETTLED),
+            (1, FINE, SETTLED),
+            (COARSE, 1, SETTLED),
+            (1, COARSE, SETTLED),
+            (COARSE, 1_000_000_000, SETTLED_COARSE),
+            (1_000_000_000, COARSE, SETTLED_COARSE),
+        ] {
+            let stamp = Stamp {
+                size: 1,
+                modified,
+                changed,
+                inode: 1,
+            };
+            let settled = modified.max(changed) + wait;
+            assert!(!stamp.is_settled(settled), "{stamp:?}");
+            assert!(stamp.is_settled(settled + 1), "{stamp:?}");
+        }
+    }
+
+    #[test]
+    fn times_before_1970_are_negative() {
+        let nanosecond = std::time::Duration::from_nanos(100);
+        assert_eq!(nanos(UNIX_EPOCH + nanosecond), 100);
+        assert_eq!(nanos(UNIX_EPOCH - nanosecond), -100);
+    }
+
+    #[test]
+    fn what_was_known_is_not_read_and_what_was_of_no_use_is_forgotten() {
+        let (_guard, dir) = dir();
+        let file = dir.join("a");
+        fs::write(&file, "one").unwrap();
+        let known = (Stamp::of(&file).unwrap(), Digest::of(b"remembered"));
+        let other = dir.join("b");
+        let all = [(file.clone(), known), (other, known)];
+        let memo = Memo::with(HashMap::from(all));
+        assert_eq!(memo.file(&file).unwrap(), known.1);
+        assert_eq!(memo.hashed(), 0);
+        assert_eq!(memo.entries(), HashMap::from([(file, known)]));
+    }
 }

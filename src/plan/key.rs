@@ -7,6 +7,7 @@
 //! unit would be the same in another one.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -96,16 +97,19 @@ fn is_relevant(name: &str) -> bool {
 
 /// The environment variables that belong into every key, sorted by name.
 pub fn relevant_env() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| {
-            let mut name = name.into_string().ok()?;
-            if cfg!(windows) {
-                // Their letter case does not count there.
-                name.make_ascii_uppercase();
-            }
-            is_relevant(&name).then(|| (name, value.to_string_lossy().into_owned()))
-        })
-        .collect()
+    relevant(std::env::vars_os())
+}
+
+fn relevant(vars: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+    vars.filter_map(|(name, value)| {
+        let mut name = name.into_string().ok()?;
+        if cfg!(windows) {
+            // Their letter case does not count there.
+            name.make_ascii_uppercase();
+        }
+        is_relevant(&name).then(|| (name, value.to_string_lossy().into_owned()))
+    })
+    .collect()
 }
 
 /// The name under which the state of an invocation is remembered: everything
@@ -149,11 +153,7 @@ pub struct Common {
 /// The programs that a link or a build script may use without telling cargo.
 pub fn tools(config: &Config) -> Vec<String> {
     let mut tools = config.linkers();
-    for (name, value) in std::env::vars() {
-        if name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER") {
-            tools.push(value);
-        }
-    }
+    tools.extend(linkers(&relevant_env()));
     tools.extend(["cc".to_owned(), "ld".to_owned()]);
     if cfg!(windows) {
         // Where a developer's prompt has put it on PATH.
@@ -162,9 +162,21 @@ pub fn tools(config: &Config) -> Vec<String> {
     tools
 }
 
+/// The linkers that relevant variables name.
+fn linkers(vars: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    let names_one = |name: &str| name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER");
+    vars.iter()
+        .filter(move |(name, _)| names_one(name))
+        .map(|(_, value)| value.clone())
+}
+
 /// Programs through which rustc is called, if there are any.
 pub fn wrappers(config: &Config) -> Vec<String> {
-    let from_env = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    wrappers_with(config, &|name| std::env::var(name).ok())
+}
+
+fn wrappers_with(config: &Config, var: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let from_env = |name: &str| var(name).filter(|value| !value.is_empty());
     [
         ("RUSTC_WRAPPER", "rustc-wrapper"),
         ("RUSTC_WORKSPACE_WRAPPER", "rustc-workspace-wrapper"),
@@ -456,61 +468,4 @@ fn checksums(lock_file: &Utf8Path) -> BTreeMap<(String, String), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_which_variables_count() {
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_BUILD_RUSTFLAGS",
-            "CARGO_PROFILE_DEV_OPT_LEVEL",
-            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
-            "CARGO_INCREMENTAL",
-            "CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT",
-            "CARGO_BUILD_RUSTC_WRAPPER",
-            "RUSTC_BOOTSTRAP",
-            "RUSTC_WRAPPER",
-            "CARGO_BRAND_NEW",
-        ] {
-            assert!(is_relevant(name), "{name}");
-        }
-        for name in [
-            "CARGO",
-            "CARGO_TARGET_DIR",
-            "CARGO_TERM_COLOR",
-            "CARGO_PKG_NAME",
-            "CARGO_BUILD_JOBS",
-            "RUST_LOG",
-            "RUSTUP_TOOLCHAIN",
-            "PATH",
-            "HOME",
-        ] {
-            assert!(!is_relevant(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn ids_move_between_checkouts() {
-        let dirs = Dirs {
-            workspace: "/ws".into(),
-            build: "/ws/target".into(),
-            target: "/ws/target".into(),
-            cargo_home: "/c".into(),
-        };
-        assert_eq!(
-            portable_id("path+file:///ws/app#0.1.0", &dirs),
-            "path+Workspace:app"
-        );
-        assert_eq!(
-            portable_id("path+file:///other#x@0.1.0", &dirs),
-            "path+/other"
-        );
-        assert_eq!(
-            portable_id("path+file:///ws/a%20%C3%A4%25#0.1.0", &dirs),
-            "path+Workspace:a ä%"
-        );
-        assert_eq!(percent_decoded("%zz%4%ff%"), "%zz%4%ff%");
-    }
-}
+mod tests;

@@ -415,3 +415,6 @@ fn damage(variant: &Variant, store: &Store) -> Option<String> {
         .find(broken)
         .map(|file| file.path.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 //! reads files and the store and starts cargo for planning; it never changes
 //! the target directory, the store or a source file.
 
+#[cfg(test)]
+mod fixtures;
 pub mod inputs;
 pub mod key;
 pub mod lookup;

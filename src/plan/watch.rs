@@ -286,4 +286,65 @@ mod tests {
         fs::write(dir.join("Cargo.toml"), "b").unwrap();
         assert_eq!(check(&renewed), Standing::Void(dir.join("Cargo.toml")));
     }
+
+    #[test]
+    fn a_pattern_watches_where_a_member_could_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        for sub in ["crates/a/x", "crates/b", "other/c"] {
+            fs::create_dir_all(dir.join(sub)).unwrap();
+        }
+        for (pattern, paths) in [
+            ("solo//x", vec!["solo/x/Cargo.toml"]),
+            (
+                "crates/*",
+                vec!["crates", "crates/a/Cargo.toml", "crates/b/Cargo.toml"],
+            ),
+            (
+                "crates/?/x",
+                vec!["crates", "crates/a/x/Cargo.toml", "crates/b/x/Cargo.toml"],
+            ),
+        ] {
+            let mut watcher = Watcher::default();
+            watcher.members(dir, pattern);
+            let expected = paths
+                .iter()
+                .map(|path| (dir.join(path), WatchKind::Listing));
+            assert_eq!(watcher.0, expected.collect(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn programs_are_found_by_path_and_by_name() {
+        let exe = std::env::current_exe().unwrap();
+        let exe = Utf8Path::from_path(&exe).unwrap();
+        let found = exe.canonicalize_utf8().unwrap();
+        assert_eq!(find_program(exe.as_str()), Some(found));
+        assert_eq!(find_program(&format!("{exe}-that-is-not-there")), None);
+        let cargo = find_program("cargo").unwrap();
+        assert!(cargo.is_absolute() && cargo.is_file(), "{cargo}");
+        // It counts where it is, not what it is: `key` has its content.
+        assert_eq!(look(exe.to_owned(), WatchKind::Program).stamp, None);
+    }
+
+    #[test]
+    fn the_last_change_is_that_of_a_file() {
+        let watch = |kind, modified, changed| Watch {
+            path: "a".into(),
+            kind,
+            stamp: Some(Stamp {
+                size: 0,
+                modified,
+                changed,
+                inode: 0,
+            }),
+            digest: None,
+        };
+        let listing = watch(WatchKind::Listing, 100, 100);
+        let file = watch(WatchKind::File, 5, 7);
+        let stamp = watch(WatchKind::Stamp, 9, 8);
+        assert_eq!(last_change(std::slice::from_ref(&listing)), i64::MAX);
+        assert_eq!(last_change(&[listing.clone(), file.clone()]), 7);
+        assert_eq!(last_change(&[stamp, listing, file]), 9);
+    }
 }
