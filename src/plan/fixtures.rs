@@ -81,6 +81,7 @@ pub fn plan(dirs: &Dirs, units: Vec<PlanUnit>) -> Plan {
         finished: String::new(),
         warnings: String::new(),
         wrapped: false,
+        judges_warnings: false,
         term: super::Term::default(),
     }
 }

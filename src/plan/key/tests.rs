@@ -255,3 +255,24 @@ fn configuration_is_noted_without_secrets() {
     assert_eq!(parts[&format!("env in {place}")].len(), 12);
     assert!(!format!("{parts:?}").contains("secret"), "{parts:?}");
 }
+
+#[test]
+fn the_environment_is_asked() {
+    let (name, value) = ("RUSTC_WRAPPER", "only-of-this-test");
+    if std::env::var(name).is_ok_and(|set| set == value) {
+        assert_eq!(relevant_env()[name], value);
+        assert_eq!(wrappers(&Config::default())[0], value);
+        return;
+    }
+    // A variable is only set for a process of its own.
+    let exe = std::env::current_exe().unwrap();
+    let test = "plan::key::tests::the_environment_is_asked";
+    let mut again = std::process::Command::new(exe);
+    again.args(["--exact", test]).env(name, value);
+    let output = again.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+}
