@@ -2,9 +2,8 @@
 //!
 //! Names of fields that mean the same as in the caches that people come from
 //! (`hits`, `misses`, `non_cacheable`, `time_saved_ms`, `duration_ms`) are
-//! theirs. `errors` is theirs by name alone: a failing compiler counts there,
-//! what cargo-zbuild could not do counts here (docs/migration.md). A field may
-//! be added; one that is there keeps its meaning as long as `version` does.
+//! theirs (docs/migration.md). A field may be added; one that is there keeps its
+//! meaning as long as `version` does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use super::tally::Told;
 use crate::event::{Account, Fate, Summary};
 
 /// The version of the fields.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The figures of one build, or of several in sum.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,7 +51,7 @@ pub struct BuildRecord {
     /// Units that cargo built and that are never cached.
     pub non_cacheable: u64,
     /// Things of ours that could not be done.
-    pub errors: u64,
+    pub troubles: u64,
     /// Units whose record was set aside because cargo built them all the same.
     pub distrusted: u64,
     /// Recorded build time of the hits, in sum over all jobs.
@@ -97,7 +96,7 @@ impl BuildRecord {
             units: summary.units as u64,
             reused: summary.reused as u64,
             restored: summary.restored as u64,
-            errors: told.troubles.len() as u64,
+            troubles: told.troubles.len() as u64,
             distrusted: told.distrusted.len() as u64,
             duration_ms: ms(ending.duration),
             plain_cargo_ms: plain_cargo(account).total_ms,
@@ -169,7 +168,7 @@ impl BuildRecord {
             misses,
             miss_reasons,
             non_cacheable,
-            errors,
+            troubles,
             distrusted,
             time_saved_ms,
             duration_ms,
@@ -195,7 +194,7 @@ impl BuildRecord {
             (&mut self.hits, hits),
             (&mut self.misses, misses),
             (&mut self.non_cacheable, non_cacheable),
-            (&mut self.errors, errors),
+            (&mut self.troubles, troubles),
             (&mut self.distrusted, distrusted),
             (&mut self.time_saved_ms, time_saved_ms),
             (&mut self.duration_ms, duration_ms),

@@ -174,7 +174,7 @@ pub fn table(record: &BuildRecord) -> String {
     }
     lines.extend([
         ("non-cacheable", record.non_cacheable.to_string()),
-        ("errors", record.errors.to_string()),
+        ("troubles", record.troubles.to_string()),
         ("time saved", time(record.time_saved_ms)),
         ("duration", time(record.duration_ms)),
         (
