@@ -233,6 +233,33 @@ fn what_cannot_be_done_is_said() {
     assert!(ran.stderr.contains("cannot find value `nothing`"), "{ran}");
 }
 
+/// Whoever ends it leaves nothing behind.
+#[cfg(unix)]
+#[test]
+fn an_audit_that_is_ended_cleans_up() {
+    use std::process::{Command, Stdio};
+    let checkout = Checkout::of("build-scripts", Layout::Spread);
+    checkout.build();
+    let temp = checkout.base().join("temp");
+    std::fs::create_dir_all(&temp).unwrap();
+    let mut command = checkout.zbuild_command(&["audit", "--all"]);
+    command.env("TMPDIR", &temp).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    while temp.read_dir().unwrap().next().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let mut kill = Command::new("kill");
+    kill.arg("-TERM").arg(child.id().to_string());
+    assert!(kill.status().unwrap().success());
+    let ran = Ran::finish("audit".to_owned(), child);
+    assert_eq!(ran.status.code(), Some(1), "{ran}");
+    assert!(ran.stderr.contains("interrupted"), "{ran}");
+    let left: Vec<_> = temp.read_dir().unwrap().collect();
+    assert!(left.is_empty(), "{left:?}\n{ran}");
+    checkout.build_compiles_nothing();
+}
+
 in_both_layouts!(
     a_healthy_workspace_has_no_real_difference,
     another_checkout_is_no_real_difference,

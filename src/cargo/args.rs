@@ -5,7 +5,7 @@
 //! looks for the few that change what *we* do. An option that a newer cargo
 //! knows and we do not is therefore handed on too.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 /// One invocation of a build command, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -349,42 +349,8 @@ impl Invocation {
         }
     }
 
-    /// How to start the same build in other directories, with what cargo says
-    /// kept to ourselves unless it fails.
-    pub fn elsewhere(
-        &self,
-        build: &Utf8Path,
-        target: &Utf8Path,
-        only_bin: Option<&str>,
-    ) -> Recording {
-        let format = "json-diagnostic-rendered-ansi";
-        let mut args =
-            self.without(|name| matches!(name, "--message-format" | "--target-dir" | "--timings"));
-        args.push(format!("--message-format={format}"));
-        args.push(format!("--target-dir={target}"));
-        // The command line goes before files and variables. A cargo that does
-        // not know it builds in the target directory.
-        let quoted = serde_json::Value::from(build.as_str());
-        args.push(format!("--config=build.build-dir={quoted}"));
-        if !self.quiet && self.verbose == 0 {
-            args.push("--quiet".to_owned());
-        }
-        let own = args.len();
-        args.extend_from_slice(&self.args[self.own..]);
-        let inv = Invocation {
-            args,
-            own,
-            message_format: vec![format.to_owned()],
-            ..self.clone()
-        };
-        Recording {
-            messages: Messages::Hold,
-            ..inv.recording(only_bin)
-        }
-    }
-
     /// cargo's own arguments without some of the options.
-    fn without(&self, dropped: impl Fn(&str) -> bool) -> Vec<String> {
+    pub(super) fn without(&self, dropped: impl Fn(&str) -> bool) -> Vec<String> {
         let mut kept = Vec::with_capacity(self.args.len());
         let mut rest = self.args[..self.own].iter();
         while let Some(arg) = rest.next() {

@@ -12,6 +12,7 @@ pub mod command;
 pub mod config;
 pub mod depinfo;
 pub mod diagnostics;
+mod elsewhere;
 pub mod layout;
 pub mod linking;
 pub mod lock;

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use super::compare::Comparer;
 use super::executables::only_bin;
 use super::restore::{file_nanos, restore, stamp_before_now};
-use super::run::{self, Built};
+use super::run::{self, Built, Interrupts};
 use super::scratch::{Held, Scratch};
 use super::session::{SETTLE_MS, Session, SessionError, working_dir};
 use super::sums::was_built;
@@ -50,6 +50,9 @@ pub enum AuditError {
     /// cargo failed, and has said why.
     #[error("cargo could not build this in a scratch directory ({0})")]
     Failed(ExitStatus),
+    /// Ctrl-C, or the like.
+    #[error("the audit was interrupted")]
+    Interrupted,
 }
 
 /// What is audited.
@@ -91,6 +94,7 @@ impl Session<'_> {
         if chosen.is_empty() {
             return Ok(audit);
         }
+        let interrupts = Interrupts::new()?;
         let scratch = Scratch::new(wanted.base, &plan.dirs.build)?;
         let plan = &scratch.plan(plan);
         let stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
@@ -101,6 +105,7 @@ impl Session<'_> {
             cargo: self.cargo,
             store: self.store,
             sink: self.sink,
+            interrupts: &interrupts,
             plan,
             decisions: &decisions,
         }
@@ -181,6 +186,7 @@ struct Rounds<'a> {
     cargo: &'a Cargo,
     store: &'a Store,
     sink: &'a dyn Sink,
+    interrupts: &'a Interrupts,
     /// With the scratch directory.
     plan: &'a Plan,
     decisions: &'a [Decision],
@@ -241,11 +247,17 @@ impl Rounds<'_> {
 
     /// Lets cargo build in the scratch directory what is to be built.
     fn cargo(&self) -> Result<Ran, AuditError> {
+        if self.interrupts.came() {
+            return Err(AuditError::Interrupted);
+        }
         let dirs = &self.plan.dirs;
         let bin = only_bin(self.plan);
         let recording = self.inv.elsewhere(&dirs.build, &dirs.target, bin);
         let started = file_nanos(FileTime::now());
         let ran = run::recorded(self.cargo, &recording, self.sink, &|_| {})?;
+        if self.interrupts.came() {
+            return Err(AuditError::Interrupted);
+        }
         if !ran.status.success() {
             return Err(AuditError::Failed(ran.status));
         }

@@ -110,6 +110,43 @@ fn run(command: std::process::Command, record: Option<Listener<'_>>) -> std::io:
     })
 }
 
+/// Notes Ctrl-C and SIGTERM instead of ending the process, from the moment it is
+/// made: for work that has to clean up after itself.
+pub struct Interrupts {
+    runtime: tokio::runtime::Runtime,
+    noted: tokio::task::JoinHandle<()>,
+}
+
+impl Interrupts {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn new() -> std::io::Result<Interrupts> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let noted = runtime.spawn(async {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                () = terminated() => {}
+            }
+        });
+        let interrupts = Interrupts { runtime, noted };
+        interrupts.came();
+        Ok(interrupts)
+    }
+
+    /// Whether one has come.
+    pub fn came(&self) -> bool {
+        // The task only gets on while somebody waits.
+        let moment = std::time::Duration::from_millis(1);
+        self.runtime
+            .block_on(async { tokio::time::sleep(moment).await });
+        self.noted.is_finished()
+    }
+}
+
 #[cfg(unix)]
 async fn terminated() {
     use tokio::signal::unix::{SignalKind, signal};
