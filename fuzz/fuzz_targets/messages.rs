@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
                 let again = messages::parse(&messages::script_line(&script));
                 assert!(matches!(again, Some(Message::Script(again)) if again == script));
             }
-            Some(Message::Other) | None => {}
+            Some(Message::Diagnostic(_) | Message::Other) | None => {}
         }
     }
     let _ = layout::place_of(text, "debug", "p");
