@@ -242,3 +242,15 @@ fn a_doubtful_cache_is_neither_cleared_nor_collected() {
     }
     assert_eq!(common::files::files_below(&checkout.cache), before);
 }
+
+/// Rust's `std::env::vars` panics at such a variable, whoever set it.
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_utf8_is_nobodys_business() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut checkout = checkout();
+    checkout.set_env("SOMETHING_ODD", std::ffi::OsStr::from_bytes(b"\xff"));
+    checkout.zbuild(&["build"]).healthy();
+    checkout.remove_target();
+    checkout.build_compiles_nothing();
+}

@@ -74,9 +74,13 @@ pub fn named_files(args: &[String], search: &[String], base: &Utf8Path) -> Vec<U
 /// The same for all that flags in the environment and cargo's configuration
 /// give to rustc, with `base` as its working directory.
 pub fn of_settings(config: &Config, base: &Utf8Path) -> Vec<Utf8PathBuf> {
-    let mut words: Vec<String> = std::env::vars()
-        .filter(|(name, _)| name.ends_with("RUSTFLAGS"))
-        .flat_map(|(_, value)| split(&value))
+    // Not `vars`, which panics at a variable that is no UTF-8.
+    let mut words: Vec<String> = std::env::vars_os()
+        .filter(|(name, _)| {
+            name.to_str()
+                .is_some_and(|name| name.ends_with("RUSTFLAGS"))
+        })
+        .flat_map(|(_, value)| split(&value.to_string_lossy()))
         .collect();
     for file in &config.files {
         words.extend(flags_of(file.table.get("build")));
