@@ -370,4 +370,38 @@ mod tests {
         assert_eq!(memo.hashed(), 0);
         assert_eq!(memo.entries(), HashMap::from([(file, known)]));
     }
+
+    #[test]
+    fn a_tree_counts_by_its_contents_and_the_times_of_files() {
+        let (_guard, dir) = dir();
+        let memo = Memo::default();
+        fs::create_dir(dir.join("d")).unwrap();
+        fs::write(dir.join("d/a"), "1").unwrap();
+        let tree = |times| memo.tree(&dir, times, &[]).unwrap();
+        let (first, timed) = (tree(false), tree(true));
+        let past = filetime::FileTime::from_unix_time(1_000_000_000, 0);
+        filetime::set_file_mtime(dir.join("d"), past).unwrap();
+        assert_eq!(tree(true), timed, "a directory's time is none of a file");
+        fs::write(dir.join("d/a"), "2").unwrap();
+        assert_ne!(tree(false), first);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_has_a_time_of_its_own() {
+        let (_guard, dir) = dir();
+        let (file, link) = (dir.join("a"), dir.join("link"));
+        fs::write(&file, "1").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let time = filetime::FileTime::from_unix_time(5, 0);
+        filetime::set_symlink_file_times(&link, time, time).unwrap();
+        let found = walk(&dir, &[]).map(Result::unwrap);
+        let times = found.map(|found| (found.path.clone(), found.modified_link()));
+        let expected = [
+            (dir.clone(), None),
+            (file, None),
+            (link, Some(5_000_000_000)),
+        ];
+        assert_eq!(times.collect::<Vec<_>>(), expected);
+    }
 }
