@@ -321,8 +321,8 @@ mod tests {
         let found = exe.canonicalize_utf8().unwrap();
         assert_eq!(find_program(exe.as_str()), Some(found));
         assert_eq!(find_program(&format!("{exe}-that-is-not-there")), None);
-        let cargo = find_program("cargo").unwrap();
-        assert!(cargo.is_absolute() && cargo.is_file(), "{cargo}");
+        let shell = find_program(if cfg!(windows) { "cmd" } else { "sh" }).unwrap();
+        assert!(shell.is_absolute() && shell.is_file(), "{shell}");
         // It counts where it is, not what it is: `key` has its content.
         assert_eq!(look(exe.to_owned(), WatchKind::Program).stamp, None);
     }

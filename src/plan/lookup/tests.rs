@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use camino::Utf8PathBuf;
 use fs_err as fs;
 
 use super::*;
@@ -126,8 +125,7 @@ fn a_missing_source_makes_the_build_script_run() {
 
     // One that is in place has its sources as it left them.
     let in_place = [Some(unit_state("script", Vec::new())), None, None];
-    let shown = Utf8PathBuf::from("app").join("gen.rs").to_string();
-    let changed = Verdict::Miss(MissReason::Input(shown));
+    let changed = Verdict::Miss(MissReason::Input("app/gen.rs".into()));
     let expected = [Verdict::InPlace, Verdict::Hit, changed.clone()];
     assert_eq!(verdicts(&in_place), expected);
 
