@@ -304,7 +304,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Whether something differs that cannot be explained.
+    /// Whether something differs for real.
     pub fn has_real(&self) -> bool {
         let is_real = |unit: &Audited| matches!(unit.worst(), Likeness::Real(_));
         self.units.iter().any(is_real)

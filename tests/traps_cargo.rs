@@ -175,6 +175,31 @@ fn a_file_that_flags_hand_to_the_linker_changes(layout: Layout) {
     }
 }
 
+/// A library appears in a directory that is searched before the one in which it
+/// was found.
+#[cfg(unix)]
+fn a_library_appears_where_it_is_searched_first(layout: Layout) {
+    let files = [
+        ("Cargo.toml", APP),
+        ("src/main.rs", PRINTS_NUMBER),
+        ("first/README", ""),
+        ("second/README", ""),
+    ];
+    let mut checkout = Checkout::with_files(layout, &files);
+    checkout.set_env("RUSTFLAGS", "-Lfirst -Lsecond -lstatic=zbnumber");
+    for (number, dir) in [(1, "second"), (2, "first")] {
+        compile_number(&checkout, number, "number.o");
+        let mut ar = checkout.command("ar");
+        ar.args(["rcs", &format!("{dir}/libzbnumber.a"), "number.o"]);
+        common::Ran::of(ar).successful();
+        if checkout.target().exists() {
+            checkout.remove_target();
+        }
+        checkout.build();
+        assert_eq!(checkout.is_right(), format!("{number}\n"));
+    }
+}
+
 /// A library for others than Rust has no hash in its name: builds with other
 /// features write to the same file.
 fn libraries_share_a_file_name(layout: Layout) {
@@ -583,4 +608,5 @@ in_both_layouts!(
     a_dependency_behind_a_link_is_another_one,
     a_file_that_a_script_hands_to_the_linker_changes,
     a_file_that_flags_hand_to_the_linker_changes,
+    a_library_appears_where_it_is_searched_first,
 );

@@ -71,9 +71,18 @@ pub fn named_files(args: &[String], search: &[String], base: &Utf8Path) -> Vec<U
     found
 }
 
-/// The same for all that flags in the environment and cargo's configuration
-/// give to rustc, with `base` as its working directory.
-pub fn of_settings(config: &Config, base: &Utf8Path) -> Vec<Utf8PathBuf> {
+/// What settings bring into a link.
+pub struct Linked {
+    /// The files that are there.
+    pub files: Vec<Utf8PathBuf>,
+    /// The directories that are searched: a file that appears there may be
+    /// linked instead.
+    pub dirs: Vec<Utf8PathBuf>,
+}
+
+/// All that flags in the environment and cargo's configuration give to the
+/// linker, with `base` as rustc's working directory.
+pub fn of_settings(config: &Config, base: &Utf8Path) -> Linked {
     // Not `vars`, which panics at a variable that is no UTF-8.
     let mut words: Vec<String> = std::env::vars_os()
         .filter(|(name, _)| {
@@ -100,13 +109,17 @@ pub fn of_settings(config: &Config, base: &Utf8Path) -> Vec<Utf8PathBuf> {
         }
     }
     let (args, search) = arguments(&words);
-    let mut found = named_files(&args, &search, base);
+    let mut files = named_files(&args, &search, base);
     for path in &search {
-        found.extend(libraries(path, base).unwrap_or_default());
+        files.extend(libraries(path, base).unwrap_or_default());
     }
-    found.sort();
-    found.dedup();
-    found
+    files.sort();
+    files.dedup();
+    let dirs = search.iter().filter_map(|path| directory(path, base));
+    Linked {
+        files,
+        dirs: dirs.collect(),
+    }
 }
 
 /// The words of rustc's command line that are for the linker, and the search

@@ -22,7 +22,7 @@ pub fn command() -> Command {
         .about("Build recorded units again in a scratch directory, and compare")
         .after_help(
             "The scratch directory is made in the system's directory for temporary files \
-             (TMPDIR).\nThe exit code is 1 if something differs that cannot be explained.",
+             (TMPDIR).\nThe exit code is 1 if something differs for real.",
         )
         .arg(
             Arg::new("all")

@@ -3,8 +3,9 @@
 //! Two clean builds of the same unit in two directories are not the same bytes:
 //! the directory is named in debug information and in the source map, and
 //! rustc gives the members of an incremental library another name in every
-//! session. Whatever is not one of these things is a real difference: nothing
-//! here may call a difference harmless because it is small.
+//! session. Whatever is not one of these things is a real difference, or in
+//! crate metadata unproven: nothing here may call a difference harmless because
+//! it is small.
 
 use std::borrow::Cow;
 

@@ -111,9 +111,11 @@ impl Outputs {
     pub fn while_reading_ahead<T>(&self, run: impl FnOnce(&dyn Fn(Vec<String>)) -> T) -> T {
         let (finished, lists) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            scope.spawn(move || self.read_ahead(&lists));
+            // Without a thread nothing is read ahead.
+            let reader = std::thread::Builder::new();
+            let _ = reader.spawn_scoped(scope, move || self.read_ahead(&lists));
             let done = run(&|files| {
-                // Nobody listens any more if the reader failed.
+                // Nobody may be listening.
                 let _ = finished.send(files);
             });
             self.ended.store(true, Ordering::Relaxed);

@@ -240,7 +240,7 @@ impl Common {
         for wrapper in wrappers(config) {
             program("wrapper", &wrapper);
         }
-        for path in linking::of_settings(config, &dirs.workspace) {
+        for path in linking::of_settings(config, &dirs.workspace).files {
             let content = digest(&path).map_or(Vec::new(), |d| d.0.to_vec());
             let noted = Digest::of(&content).hex()[..12].to_owned();
             hasher.named("linked", &content, &format!("content of {path}"), noted);

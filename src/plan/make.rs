@@ -347,7 +347,8 @@ fn watch_surroundings(
         }
         watcher.add(tool, WatchKind::Program);
     }
-    for path in linking::of_settings(config, &workspace.root) {
+    let linked = linking::of_settings(config, &workspace.root);
+    for path in linked.files.into_iter().chain(linked.dirs) {
         watcher.add(path, WatchKind::Stamp);
     }
     watcher.add(workspace.root.join("Cargo.toml"), WatchKind::File);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::event::{Audit, Likeness};
 
-/// The findings: what cannot be explained by name, the rest in figures; with
+/// The findings: real differences by name, the rest in figures; with
 /// `verbose` every file that is not the same. `seed` is that of a sample.
 pub fn text(audit: &Audit, seed: Option<u64>, verbose: bool) -> String {
     let mut text = String::new();
