@@ -6,27 +6,18 @@
 mod common;
 
 use common::files::modified;
-use common::{Checkout, Layout, has_toolchain, there_and_back};
+use common::{APP, Checkout, Layout, app_with_script, has_toolchain, there_and_back};
 
-const APP: &str =
-    "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+/// Makes a link, in the place of the one before.
+#[cfg(unix)]
+fn link(checkout: &Checkout, name: &str, to: &str) {
+    let _ = std::fs::remove_file(checkout.path(name));
+    std::os::unix::fs::symlink(to, checkout.path(name)).unwrap();
+}
 
 /// A manifest in which the rest follows the package's own table.
 fn manifest(name: &str, rest: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{rest}")
-}
-
-/// One package `app` whose build script has this body; its program prints the
-/// variable `MADE` that the script sets.
-fn app_with_script(layout: Layout, body: &str) -> Checkout {
-    let script = format!("fn main() {{\n{body}\n}}\n");
-    let main = "fn main() { println!(\"{}\", env!(\"MADE\")) }\n";
-    let files = [
-        ("Cargo.toml", APP),
-        ("build.rs", script.as_str()),
-        ("src/main.rs", main),
-    ];
-    Checkout::with_files(layout, &files)
 }
 
 /// cargo follows links in a directory that a script watches.
@@ -78,10 +69,7 @@ fn a_watched_link_leads_elsewhere(layout: Layout) {
         checkout.write(name, name);
         checkout.set_time(name, old);
     }
-    let lead = |checkout: &Checkout, to: &str| {
-        let _ = std::fs::remove_file(checkout.path("link"));
-        std::os::unix::fs::symlink(to, checkout.path("link")).unwrap();
-    };
+    let lead = |checkout: &Checkout, to| link(checkout, "link", to);
     lead(&checkout, "one");
     let there = |checkout: &mut Checkout| lead(checkout, "two");
     let back = |checkout: &mut Checkout| lead(checkout, "one");
@@ -105,10 +93,7 @@ fn a_dependency_behind_a_link_is_another_one(layout: Layout) {
         ("leaf-2/src/lib.rs", "pub const ONE: u32 = 2;\n"),
     ];
     let mut checkout = Checkout::with_files(layout, &files);
-    let lead = |checkout: &Checkout, to: &str| {
-        let _ = std::fs::remove_file(checkout.path("leaf"));
-        std::os::unix::fs::symlink(to, checkout.path("leaf")).unwrap();
-    };
+    let lead = |checkout: &Checkout, to| link(checkout, "leaf", to);
     lead(&checkout, "leaf-1");
     let there = |checkout: &mut Checkout| lead(checkout, "leaf-2");
     let back = |checkout: &mut Checkout| lead(checkout, "leaf-1");

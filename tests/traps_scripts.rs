@@ -7,23 +7,7 @@ mod common;
 
 use std::fs;
 
-use common::{Checkout, Layout, there_and_back};
-
-const APP: &str =
-    "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
-
-/// One package `app` whose build script has this body; its program prints the
-/// variable `MADE` that the script sets.
-fn app_with_script(layout: Layout, body: &str) -> Checkout {
-    let script = format!("fn main() {{\n{body}\n}}\n");
-    let main = "fn main() { println!(\"{}\", env!(\"MADE\")) }\n";
-    let files = [
-        ("Cargo.toml", APP),
-        ("build.rs", script.as_str()),
-        ("src/main.rs", main),
-    ];
-    Checkout::with_files(layout, &files)
-}
+use common::{Checkout, Layout, app_with_script, there_and_back};
 
 /// A change, the packages whose scripts have to run for it, and the line of the
 /// output that tells of it.

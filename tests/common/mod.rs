@@ -477,3 +477,20 @@ fn is_of_outer_build(name: &str) -> bool {
                 "OUT_DIR" | "TARGET" | "HOST" | "PROFILE" | "NO_COLOR" | "CLICOLOR_FORCE"
             ))
 }
+
+/// A manifest for one package.
+pub const APP: &str =
+    "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+
+/// One package `app` whose build script has this body; its program prints the
+/// variable `MADE` that the script sets.
+pub fn app_with_script(layout: Layout, body: &str) -> Checkout {
+    let script = format!("fn main() {{\n{body}\n}}\n");
+    let main = "fn main() { println!(\"{}\", env!(\"MADE\")) }\n";
+    let files = [
+        ("Cargo.toml", APP),
+        ("build.rs", script.as_str()),
+        ("src/main.rs", main),
+    ];
+    Checkout::with_files(layout, &files)
+}
