@@ -17,6 +17,7 @@ use fs_err as fs;
 
 use super::proof::{self, Sight};
 use super::run::Built;
+use super::untested::without_tests;
 use crate::cache::Store;
 use crate::cargo::depinfo;
 use crate::cargo::layout;
@@ -147,7 +148,7 @@ impl<'a> Macros<'a> {
         if let Some(known) = self.sights.borrow().get(&at) {
             return known.clone();
         }
-        let noted = self.noted("sees", at, outputs, || match self.look(at) {
+        let noted = self.noted("sees, tests apart", at, outputs, || match self.look(at) {
             Sight::Tokens(names) => format!("tokens\n{}", names.join("\n")),
             Sight::Files(how) => format!("files\n{how}"),
             Sight::Anything(how) => format!("anything\n{how}"),
@@ -210,7 +211,7 @@ impl<'a> Macros<'a> {
                 let Ok(text) = fs::read_to_string(&path) else {
                     continue;
                 };
-                match proof::sight(&text, package) {
+                match proof::sight(&without_tests(&text), package) {
                     Sight::Tokens(names) => variables.extend(names),
                     Sight::Files(how) => {
                         files = files.or(Some(format!("{how} in {}", unit.package)));

@@ -27,5 +27,6 @@ mod scratch;
 pub mod session;
 mod start;
 mod sums;
+mod untested;
 pub mod upkeep;
 mod verify;
