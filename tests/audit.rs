@@ -6,7 +6,9 @@
 mod common;
 
 use common::files::{files_below, modified};
+use common::schema::follows;
 use common::{Checkout, Layout, Ran};
+use serde_json::Value;
 
 /// An audit with a directory for temporary files of its own, which has to be
 /// empty afterwards.
@@ -22,6 +24,17 @@ fn audit(checkout: &Checkout, args: &[&str]) -> Ran {
     let left: Vec<_> = temp.read_dir().unwrap().collect();
     assert!(left.is_empty(), "{left:?}\n{ran}");
     ran
+}
+
+/// What it prints as JSON, which has to follow its schema.
+#[track_caller]
+fn findings(checkout: &Checkout, args: &[&str]) -> Value {
+    let ran = audit(checkout, &[&["--json"], args].concat());
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"));
+    follows(include_str!("../docs/audit.schema.json"), &found);
+    let real = found["counts"]["real"].as_u64().unwrap();
+    assert_eq!(ran.status.code(), Some(i32::from(real > 0)), "{ran}");
+    found
 }
 
 /// The number before a word in the figures, or none.
@@ -68,6 +81,33 @@ fn a_healthy_workspace_has_no_real_difference(layout: Layout) {
         checkout.build_compiles_nothing();
         checkout.referee();
     }
+}
+
+fn findings_as_json(layout: Layout) {
+    let checkout = Checkout::of("members", layout);
+    let empty = findings(&checkout, &[]);
+    assert_eq!(
+        (&empty["recorded"], &empty["units"]),
+        (&0.into(), &Value::Array(vec![]))
+    );
+    checkout.build();
+    let found = findings(&checkout, &["--sample", "2", "--seed", "7", "-p", "app"]);
+    assert_eq!((&found["seed"], &found["recorded"]), (&7.into(), &5.into()));
+    assert_eq!(found["command"], "build -p app");
+    assert_eq!(found["units"].as_array().unwrap().len(), 2);
+    let found = findings(&checkout, &["--all"]);
+    assert_eq!(found["seed"], Value::Null);
+    let counts = ["same", "benign", "unproven", "real"].map(|class| {
+        let count = found["counts"][class].as_u64().unwrap();
+        let units = found["units"].as_array().unwrap().iter();
+        assert_eq!(
+            units.filter(|unit| unit["class"] == class).count() as u64,
+            count
+        );
+        count
+    });
+    assert_eq!((counts.iter().sum::<u64>(), counts[3]), (5, 0), "{found:#}");
+    assert!(counts[0] > 0 && counts[1] > 0, "{found:#}");
 }
 
 /// Restored in another checkout, whose name has another length.
@@ -180,6 +220,14 @@ fn a_real_difference_is_named(layout: Layout) {
     assert_eq!(figure(&ran, "unproven"), 1, "{ran}");
     let named = |line: &str| line.contains("unproven") && line.contains("num 0.1.0 (lib)");
     assert!(format!("{ran}").lines().any(named), "{ran}");
+    let found = findings(&checkout, &["--all"]);
+    let units = found["units"].as_array().unwrap().iter();
+    let real: Vec<_> = units.filter(|unit| unit["class"] == "real").collect();
+    assert_eq!(real[0]["title"], "gen 0.1.0 (build script run)");
+    assert_eq!(
+        (real.len(), &real[0]["differences"][0]["kind"]),
+        (1, &"real".into())
+    );
     checkout.write("secret", "11");
     audit(&checkout, &["--all"]).successful();
 }
@@ -268,4 +316,5 @@ in_both_layouts!(
     a_real_difference_is_named,
     a_sample_is_a_part,
     another_build_directory,
+    findings_as_json,
 );

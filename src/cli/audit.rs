@@ -11,7 +11,7 @@ use super::plain;
 use super::preview::{arguments, help, invocation, wants_help, with_session};
 use crate::event::{Event, Sink};
 use crate::exec::audit::Wanted;
-use crate::report::audit::text;
+use crate::report::audit::{json, text};
 
 /// How many units are built again if nobody says it.
 const SAMPLE: usize = 20;
@@ -42,6 +42,12 @@ pub fn command() -> Command {
                 .value_name("NUMBER")
                 .help("Choose those that were chosen with this number before"),
         )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Print JSON (docs/audit.schema.json)"),
+        )
         .arg(arguments())
 }
 
@@ -50,11 +56,16 @@ pub fn run(mut call: Call) -> ExitCode {
     if wants_help(&call) {
         return help(call, command());
     }
-    let (sample, seed) = match options(&mut call.args) {
+    let Options {
+        sample,
+        seed,
+        as_json,
+    } = match options(&mut call.args) {
         Ok(options) => options,
         Err(why) => return plain::refuse(&why),
     };
     let inv = invocation(&mut call);
+    let command = [std::slice::from_ref(&inv.verb), &inv.args].concat();
     let base = match Utf8PathBuf::from_path_buf(std::env::temp_dir()) {
         Ok(base) => base,
         Err(_) => return plain::refuse(&"the directory for temporary files has no UTF-8 name"),
@@ -73,7 +84,10 @@ pub fn run(mut call: Call) -> ExitCode {
         });
         let audit = audit.map_err(|error| error.to_string())?;
         let seed = sample.map(|_| seed);
-        anstream::print!("{}", text(&audit, seed, inv.verbose > 0));
+        match as_json {
+            true => anstream::println!("{:#}", json(&audit, &command.join(" "), seed)),
+            false => anstream::print!("{}", text(&audit, seed, inv.verbose > 0)),
+        }
         unexplained = audit.has_real();
         Ok(())
     });
@@ -83,8 +97,17 @@ pub fn run(mut call: Call) -> ExitCode {
     }
 }
 
+/// Our own options.
+struct Options {
+    /// How many units; none for all.
+    sample: Option<usize>,
+    seed: u64,
+    as_json: bool,
+}
+
 /// Takes our own options out of the arguments, which are cargo's otherwise.
-fn options(args: &mut Vec<String>) -> Result<(Option<usize>, u64), String> {
+fn options(args: &mut Vec<String>) -> Result<Options, String> {
+    let as_json = take_flag(args, "--json");
     let all = take_flag(args, "--all");
     let sample = take_number(args, "--sample")?;
     let seed = take_number(args, "--seed")?;
@@ -95,7 +118,11 @@ fn options(args: &mut Vec<String>) -> Result<(Option<usize>, u64), String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     // Short enough to be typed.
     let random = now.map_or(0, |now| u64::from(now.subsec_nanos()) % 1_000_000);
-    Ok(((!all).then_some(sample), seed.unwrap_or(random)))
+    Ok(Options {
+        sample: (!all).then_some(sample),
+        seed: seed.unwrap_or(random),
+        as_json,
+    })
 }
 
 /// Where cargo's own arguments end.
@@ -145,7 +172,7 @@ mod tests {
 
     fn read(line: &str) -> (Result<(Option<usize>, u64), String>, String) {
         let mut args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        let read = options(&mut args);
+        let read = options(&mut args).map(|read| (read.sample, read.seed));
         (read, args.join(" "))
     }
 
@@ -158,6 +185,7 @@ mod tests {
         assert_eq!(numbers, Ok((Some(3), 7)));
         assert_eq!(rest, "test -p app");
         assert_eq!(read("-p app").0.unwrap().0, Some(SAMPLE));
+        assert_eq!(read("--json -p app --all").1, "-p app");
         // `--all` is cargo's old name of `--workspace`; after `--` all is rustc's.
         assert_eq!(read("rustc -- --all").1, "rustc -- --all");
         for wrong in ["--sample", "--sample x", "--seed=", "--all --sample 3"] {

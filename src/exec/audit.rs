@@ -23,7 +23,7 @@ use super::executables::only_bin;
 use super::restore::{file_nanos, restore, stamp_before_now};
 use super::run::{self, Built, Interrupts};
 use super::scratch::{Held, Scratch};
-use super::session::{SETTLE_MS, Session, SessionError, working_dir};
+use super::session::{SETTLE_MS, Session, SessionError};
 use super::sums::was_built;
 use crate::cache::record::{Variant, decode_pack};
 use crate::cache::{CacheError, Store, tree};
@@ -31,8 +31,8 @@ use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 use crate::cargo::layout::{Scan, fingerprint_name};
 use crate::event::{Audit, Audited, Likeness, Silent, Sink};
+use crate::plan::Plan;
 use crate::plan::lookup::Decision;
-use crate::plan::{Plan, key};
 use crate::unit::{KeyHasher, MissReason, Role, Verdict};
 
 /// Why there is no audit.
@@ -74,14 +74,9 @@ impl Session<'_> {
     /// # Errors
     /// When that cannot be done to the end.
     pub fn audit(&self, wanted: &Wanted<'_>) -> Result<Audit, AuditError> {
-        let cwd = working_dir(self.inv)?;
-        let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
-        let mut remembered = self.recall(&cwd, &name)?;
-        let _guard = self.store.guard();
-        self.recall_shared(&mut remembered.state);
-        let decisions = self.decide(&remembered);
-        let plan = &remembered.state.plan;
-        let decisions = self.restorable(plan, decisions);
+        let outlook = self.outlook(false)?;
+        let plan = &outlook.remembered.state.plan;
+        let decisions = self.restorable(plan, &outlook.decisions);
         let recorded: Vec<usize> = (0..decisions.len())
             .filter(|&at| decisions[at].verdict == Verdict::Hit)
             .collect();
@@ -115,12 +110,12 @@ impl Session<'_> {
 
     /// What can be restored elsewhere: units that are in place or hits, whose
     /// record is there, and that rest on such alone.
-    fn restorable(&self, plan: &Plan, decisions: Vec<Decision>) -> Vec<Decision> {
+    fn restorable(&self, plan: &Plan, decisions: &[Decision]) -> Vec<Decision> {
         let mut found: Vec<Decision> = Vec::with_capacity(decisions.len());
         for (unit, decision) in plan.units.iter().zip(decisions) {
             let variant = match decision.verdict {
                 Verdict::Miss(_) => None,
-                Verdict::Hit | Verdict::InPlace => decision.variant.or_else(|| {
+                Verdict::Hit | Verdict::InPlace => decision.variant.clone().or_else(|| {
                     let variants = self.store.variants(unit.key.as_ref().ok()?);
                     let mut variants = variants.into_iter();
                     variants.find(|variant| Some(variant.output) == decision.output)

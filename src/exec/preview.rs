@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::session::{Remembered, Session, SessionError, working_dir};
+use super::session::{Remembered, Session, SessionError};
 use crate::cache::record::InputKind;
 use crate::event::{Difference, Explanation, Forecast, ForecastUnit, Nearest, RestsOn};
-use crate::plan::key::{self, DEPENDENCY};
+use crate::plan::key::DEPENDENCY;
 use crate::plan::lookup::{Decision, mismatches};
 use crate::plan::parts::{Noted, Table, differences};
 use crate::plan::state::Shared;
@@ -21,13 +21,8 @@ impl Session<'_> {
     /// # Errors
     /// When there is no plan.
     pub fn forecast(&self) -> Result<Forecast, SessionError> {
-        let cwd = working_dir(self.inv)?;
-        let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
-        let mut remembered = self.recall(&cwd, &name)?;
-        let _guard = self.store.guard();
-        self.recall_shared(&mut remembered.state);
-        let decisions = self.decide(&remembered);
-        let state = &remembered.state;
+        let outlook = self.outlook(false)?;
+        let (state, decisions) = (&outlook.remembered.state, &outlook.decisions);
         let of_unit = |(at, decision): (usize, &Decision)| {
             let unit = &state.plan.units[at];
             let known = state.units[at].as_ref();
@@ -69,22 +64,15 @@ impl Session<'_> {
     /// # Errors
     /// When there is no plan.
     pub fn explain(&self, name: Option<&str>) -> Result<Vec<Explanation>, SessionError> {
-        let cwd = working_dir(self.inv)?;
-        let place = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
-        let old = self.store.state(&place);
-        let old = old.and_then(|bytes| crate::plan::state::decode(&bytes));
-        // Made anew: only then it is known what the keys are made of.
-        let mut remembered = self.plan_anew(&cwd, old)?;
-        let _guard = self.store.guard();
-        self.recall_shared(&mut remembered.state);
-        let decisions = self.decide(&remembered);
+        let outlook = self.outlook(true)?;
+        let (remembered, decisions) = (&outlook.remembered, &outlook.decisions);
         let own = Shared::name(&remembered.state.plan.dirs);
         let tables = self.store.key_table(&own).into_iter();
         let tables = tables.chain(self.store.other_key_tables(&own));
         let explainer = Explainer {
             session: self,
-            remembered: &remembered,
-            decisions: &decisions,
+            remembered,
+            decisions,
             past: tables
                 .flat_map(|bytes| Table::decode(&bytes).keys().collect::<Vec<_>>())
                 .collect(),

@@ -1,4 +1,5 @@
-//! The plan of a build: remembered, or made anew.
+//! The plan of a build: remembered, or made anew; and for those who only look,
+//! what would become of its units.
 //!
 //! Reads and decides only; what planning brought to light is returned as notes
 //! and kept by whoever builds.
@@ -6,22 +7,54 @@
 use camino::Utf8Path;
 
 use super::notes::Notes;
-use super::session::{Remembered, Session, SessionError};
+use super::session::{Remembered, Session, SessionError, working_dir};
+use crate::cache::StoreGuard;
 use crate::plan::inputs::Memo;
+use crate::plan::key;
+use crate::plan::lookup::Decision;
 use crate::plan::make::make;
 use crate::plan::records::Records;
 use crate::plan::state::{self, Shared, State, UnitState};
 use crate::plan::watch::{self, Standing};
 use crate::unit::Digest;
 
+/// What a build would find at this moment.
+pub(super) struct Outlook {
+    pub(super) remembered: Remembered,
+    pub(super) decisions: Vec<Decision>,
+    /// Nothing that is decided to be there is collected as long as this lives.
+    _guard: StoreGuard,
+}
+
 impl Session<'_> {
+    /// Plans, takes the store in hand and decides, for whoever builds nothing.
+    /// `anew` if cargo is to be asked for the plan in any case: only then it is
+    /// known what the keys are made of.
+    pub(super) fn outlook(&self, anew: bool) -> Result<Outlook, SessionError> {
+        let cwd = working_dir(self.inv)?;
+        let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
+        let mut remembered = match anew {
+            true => self.plan_anew(&cwd, self.known(&name))?,
+            false => self.recall(&cwd, &name)?,
+        };
+        let guard = self.store.guard();
+        self.recall_shared(&mut remembered.state);
+        Ok(Outlook {
+            decisions: self.decide(&remembered),
+            remembered,
+            _guard: guard,
+        })
+    }
+
+    /// What is remembered of a build under this name.
+    fn known(&self, name: &Digest) -> Option<State> {
+        let bytes = self.store.state(name)?;
+        state::decode(&bytes)
+    }
+
     /// The remembered plan if it still stands, else a new one.
     pub(super) fn recall(&self, cwd: &Utf8Path, name: &Digest) -> Result<Remembered, SessionError> {
-        let old = self
-            .store
-            .state(name)
-            .and_then(|bytes| state::decode(&bytes));
-        let Some(mut old) = old else {
+        let Some(mut old) = self.known(name) else {
             return self.plan_anew(cwd, None);
         };
         match watch::check(&old.watches) {
@@ -47,11 +80,7 @@ impl Session<'_> {
 
     /// Asks cargo for a plan. What an earlier state knows of units that are
     /// still the same is taken over.
-    pub(super) fn plan_anew(
-        &self,
-        cwd: &Utf8Path,
-        old: Option<State>,
-    ) -> Result<Remembered, SessionError> {
+    fn plan_anew(&self, cwd: &Utf8Path, old: Option<State>) -> Result<Remembered, SessionError> {
         let (digests, known) = match old {
             Some(old) => {
                 let dirs = old.plan.dirs.clone();

@@ -1,8 +1,70 @@
-//! What an audit found, as text.
+//! What an audit found, as text and as JSON.
+//!
+//! The JSON is described by `docs/audit.schema.json`. A field or a kind may be
+//! added; one that is there keeps its meaning as long as `version` does.
 
 use std::fmt::Write;
 
-use crate::event::{Audit, Likeness};
+use serde_json::{Value, json};
+
+use crate::event::{Audit, Audited, Likeness};
+
+/// The version of the JSON.
+pub const VERSION: u32 = 1;
+
+/// The findings as JSON of version [`VERSION`]. `command` is the verb with its
+/// arguments, `seed` that of a sample.
+pub fn json(audit: &Audit, command: &str, seed: Option<u64>) -> Value {
+    let Audit {
+        recorded,
+        unrecorded,
+        units,
+        left_out,
+    } = audit;
+    let count = |class: &str| {
+        let units = units.iter();
+        units.filter(|unit| word(unit.worst()).0 == class).count()
+    };
+    let unit = |unit: &Audited| {
+        let differences = unit.differences.iter().map(|(path, likeness)| {
+            let (class, text) = word(likeness);
+            json!({"path": path, "class": class, "kind": kind(likeness), "text": text})
+        });
+        json!({
+            "title": unit.title,
+            "class": word(unit.worst()).0,
+            "differences": differences.collect::<Vec<Value>>(),
+        })
+    };
+    let left_out = left_out.iter();
+    json!({
+        "version": VERSION,
+        "command": command,
+        "seed": seed,
+        "recorded": recorded,
+        "unrecorded": unrecorded,
+        "counts": CLASSES.map(|class| (class.to_owned(), Value::from(count(class)))).into_iter().collect::<Value>(),
+        "units": units.iter().map(unit).collect::<Vec<Value>>(),
+        "left_out": left_out.map(|(title, why)| json!({"title": title, "why": why})).collect::<Vec<Value>>(),
+    })
+}
+
+/// The classes of findings, the worst at the end.
+const CLASSES: [&str; 4] = ["same", "benign", "unproven", "real"];
+
+/// The name of a kind of difference for programs.
+fn kind(likeness: &Likeness) -> &'static str {
+    match likeness {
+        Likeness::Same => "same",
+        Likeness::Session => "session",
+        Likeness::Headers => "headers",
+        Likeness::Directory => "directory",
+        Likeness::Debug => "debug",
+        Likeness::SourceMap => "source_map",
+        Likeness::Unproven(_) => "unproven",
+        Likeness::Real(_) => "real",
+    }
+}
 
 /// The findings: real differences by name, the rest in figures; with
 /// `verbose` every file that is not the same. `seed` is that of a sample.

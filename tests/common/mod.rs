@@ -10,6 +10,7 @@
 
 pub mod files;
 pub mod ran;
+pub mod schema;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
