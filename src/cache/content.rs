@@ -54,17 +54,17 @@ impl<'a> Content<'a> {
     /// When the file cannot be read.
     pub fn of_file(
         path: &'a Utf8Path,
-        mut file: &fs::File,
+        file: &fs::File,
         look: &mut (dyn FnMut(u64, &[u8]) + Send),
     ) -> std::io::Result<Content<'a>> {
         let mut names = Names::new();
         let mut size = 0;
         let mut piece = Vec::with_capacity(PIECE);
         let mut next = Vec::with_capacity(PIECE);
-        read_piece(&mut file, &mut piece)?;
+        read_piece(file, &mut piece)?;
         while !piece.is_empty() {
             let (read, ()) = rayon::join(
-                || read_piece(&mut file, &mut next),
+                || read_piece(file, &mut next),
                 || {
                     names.input(&piece);
                     look(size, &piece);
@@ -120,9 +120,10 @@ impl Names {
     }
 }
 
-fn read_piece(file: &mut &fs::File, piece: &mut Vec<u8>) -> std::io::Result<()> {
+fn read_piece(file: &fs::File, piece: &mut Vec<u8>) -> std::io::Result<()> {
     piece.clear();
-    file.take(PIECE as u64).read_to_end(piece)?;
+    // The standard library's own file reads into memory that nobody zeroed.
+    file.file().take(PIECE as u64).read_to_end(piece)?;
     Ok(())
 }
 

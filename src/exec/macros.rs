@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use camino::Utf8PathBuf;
 use fs_err as fs;
 
-use super::proof::{self, Sight};
+use super::proof::{self, Library, Sight};
 use super::run::Built;
 use super::untested::without_tests;
 use crate::cache::Store;
@@ -31,6 +31,9 @@ pub struct Macros<'a> {
     store: &'a Store,
     sights: RefCell<HashMap<usize, Sight>>,
     handed_on: RefCell<HashMap<usize, Vec<usize>>>,
+    /// Whether each unit is a macro, or a library with one among what it is
+    /// built from.
+    leads_to_macros: Vec<bool>,
 }
 
 /// What the macros in a unit's reach may have brought into it.
@@ -48,12 +51,23 @@ pub struct Reach {
 impl<'a> Macros<'a> {
     /// Knows nothing yet.
     pub fn new(plan: &'a Plan, built: &'a Built, store: &'a Store) -> Macros<'a> {
+        let mut leads_to_macros: Vec<bool> = Vec::with_capacity(plan.units.len());
+        for unit in &plan.units {
+            let leads = match unit.graph.target.kind.first().map(String::as_str) {
+                Some("proc-macro") => true,
+                // A build script's libraries are not within a unit's reach.
+                Some("custom-build") => false,
+                _ => unit.deps.iter().any(|&dep| leads_to_macros[dep]),
+            };
+            leads_to_macros.push(leads);
+        }
         Macros {
             plan,
             built,
             store,
             sights: RefCell::default(),
             handed_on: RefCell::default(),
+            leads_to_macros,
         }
     }
 
@@ -99,7 +113,6 @@ impl<'a> Macros<'a> {
             }
             match self.kind(at) {
                 Some("proc-macro") => found.push(at),
-                // A build script's libraries are not within the unit's reach.
                 Some("custom-build") => {}
                 _ => stack.extend(self.handed_on(at, outputs)),
             }
@@ -114,24 +127,25 @@ impl<'a> Macros<'a> {
             return known.clone();
         }
         let unit = &self.plan.units[at];
+        // What no macro is behind cannot hand one on.
         let crates: Vec<(usize, &String)> = unit
             .deps
             .iter()
             .copied()
             .zip(&unit.dep_names)
-            .filter(|(dep, _)| self.kind(*dep) != Some("custom-build"))
+            .filter(|(dep, _)| self.leads_to_macros[*dep])
             .collect();
-        let names = self.noted("hands on", at, outputs, || {
-            let texts: Option<Vec<String>> = self.sources(at).map(|sources| {
+        if crates.is_empty() {
+            return Vec::new();
+        }
+        let names = self.noted("hands macros on", at, outputs, || {
+            let library: Option<Library> = self.sources(at).map(|sources| {
                 let read = |path: &Utf8PathBuf| fs::read_to_string(path).ok();
-                sources.iter().filter_map(read).collect()
+                Library::of(&sources.iter().filter_map(read).collect::<Vec<_>>())
             });
-            let hands_on = |name: &str| texts.as_ref().is_none_or(|t| proof::hands_on(t, name));
+            let hands_on = |name: &&str| library.as_ref().is_none_or(|l| l.hands_on(name));
             let names = crates.iter().map(|(_, name)| name.as_str());
-            names
-                .filter(|name| hands_on(name))
-                .collect::<Vec<_>>()
-                .join("\n")
+            names.filter(hands_on).collect::<Vec<_>>().join("\n")
         });
         let names: HashSet<&str> = names.lines().collect();
         let found: Vec<usize> = crates

@@ -86,10 +86,13 @@ impl Outputs {
         }
         drop(known);
         let name = path.file_name().unwrap_or_default();
-        let mut file = fs::File::open(path)?;
+        let file = fs::File::open(path)?;
         if stamp.size <= WHOLE {
             buffer.clear();
-            file.read_to_end(buffer)?;
+            // The standard library's own file reads into memory that nobody
+            // zeroed, but does not say which file failed.
+            let read = file.file().read_to_end(buffer);
+            read.map_err(|error| std::io::Error::new(error.kind(), format!("{path}: {error}")))?;
             return Ok(Output {
                 is_bound: self.scanner.sees(buffer, name),
                 content: Content::of_bytes(buffer),

@@ -9,6 +9,7 @@
 
 use camino::Utf8PathBuf;
 use fs_err as fs;
+use memchr::{memchr, memchr2, memchr3, memmem};
 
 /// Why a unit is bound, or none if its sources prove that it is not.
 ///
@@ -81,40 +82,67 @@ fn is_include(before: &str, after: &str) -> bool {
 /// String literals stay; a `//` inside of one only removes text in which a
 /// mention would then be missed, so literals are followed through.
 fn without_comments(text: &str) -> String {
+    let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
+    // Everything before `kept` was dealt with; only ASCII is cut at.
+    let (mut kept, mut at) = (0, 0);
     let mut in_string = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if in_string => {
-                out.push(c);
-                out.extend(chars.next());
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = match in_string {
+            true => memchr2(b'\\', b'"', rest),
+            false => memchr3(b'\'', b'"', b'/', rest),
+        };
+        let Some(found) = found else {
+            out.push_str(&text[kept..]);
+            return out;
+        };
+        at += found;
+        let after = &bytes[at + 1..];
+        at += match bytes[at] {
+            // What it escapes opens and closes nothing.
+            b'\\' => 2,
+            b'"' if in_string => {
+                in_string = false;
+                1
             }
-            '"' => {
-                in_string = !in_string;
-                out.push(c);
-            }
+            b'"' => match raw_string(bytes, at) {
+                Some(len) => len,
+                None => {
+                    in_string = true;
+                    1
+                }
+            },
             // A quoted character, so that '"' does not open a string.
-            '\'' if !in_string => {
-                out.push(c);
-                let mut ahead = chars.clone();
-                if ahead.next() == Some('"') && ahead.next() == Some('\'') {
-                    chars.next();
-                    chars.next();
-                }
+            b'\'' if after.starts_with(b"\"'") => 3,
+            b'\'' if after.starts_with(b"\\\"'") => 4,
+            b'/' if after.starts_with(b"/") => {
+                out.push_str(&text[kept..at]);
+                let len = memchr(b'\n', after).map_or(bytes.len() - at, |end| end + 1);
+                kept = at + len;
+                len
             }
-            '/' if !in_string && chars.peek() == Some(&'/') => {
-                for c in chars.by_ref() {
-                    if c == '\n' {
-                        break;
-                    }
-                }
-                out.push('\n');
-            }
-            c => out.push(c),
-        }
+            _ => 1,
+        };
     }
-    out
+}
+
+/// How long a raw string is from this quote on, if one begins with it. Nothing
+/// in it escapes anything.
+fn raw_string(bytes: &[u8], quote: usize) -> Option<usize> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80;
+    let hashes = bytes[..quote].iter().rev().take_while(|b| **b == b'#');
+    let hashes = hashes.count();
+    let before = bytes[..quote - hashes].strip_suffix(b"r")?;
+    let before = before.strip_suffix(b"b").unwrap_or(before);
+    let before = before.strip_suffix(b"c").unwrap_or(before);
+    if before.last().is_some_and(is_part) {
+        return None;
+    }
+    let inside = &bytes[quote + 1..];
+    let closing = [b"\"".as_slice(), &bytes[quote - hashes..quote]].concat();
+    let end = memmem::find(inside, &closing);
+    Some(end.map_or(bytes.len() - quote, |end| 1 + end + closing.len()))
 }
 
 /// How far a proc macro can see, as far as its sources tell.
@@ -251,43 +279,51 @@ fn uses_of_env(code: &str) -> Vec<UseOfEnv> {
     uses
 }
 
-/// Whether a library may hand the crate of that name on to those that use the
-/// library: by `pub use`, under any name, or from within a macro of its own.
-pub fn hands_on(sources: &[String], name: &str) -> bool {
-    let codes: Vec<String> = sources.iter().map(|text| without_comments(text)).collect();
-    let mentioned = codes.iter().any(|code| has_word(code, name));
-    if !mentioned {
-        return false;
+/// The sources of a library without their comments.
+pub struct Library {
+    files: Vec<String>,
+    all: String,
+}
+
+impl Library {
+    /// Of these texts.
+    pub fn of(sources: &[String]) -> Library {
+        let files: Vec<String> = sources.iter().map(|text| without_comments(text)).collect();
+        let all = files.join("\n");
+        Library { files, all }
     }
-    let all = codes.join("\n");
-    let exports_macros = all.contains("macro_export");
-    if exports_macros
-        && codes
-            .iter()
-            .any(|code| code.contains("macro_rules!") && has_word(code, name))
-    {
-        return true;
-    }
-    // What comes in by a private `use` may go out by a public one.
-    let mut names = vec![name.to_owned()];
-    for statement in statements(&all, &["use ", "extern crate "]) {
-        if has_word(statement, name) {
-            names.extend(identifiers(statement).map(str::to_owned));
+
+    /// Whether the library may hand the crate of that name on to those that use
+    /// it: by `pub use`, under any name, or from within a macro of its own.
+    pub fn hands_on(&self, name: &str) -> bool {
+        if !has_word(&self.all, name) {
+            return false;
         }
+        let in_macro = |code: &&String| code.contains("macro_rules!") && has_word(code, name);
+        if self.all.contains("macro_export") && self.files.iter().any(|code| in_macro(&code)) {
+            return true;
+        }
+        // What comes in by a private `use` may go out by a public one.
+        let mut names = vec![name.to_owned()];
+        for statement in statements(&self.all, &["use ", "extern crate "]) {
+            if has_word(statement, name) {
+                names.extend(identifiers(statement).map(str::to_owned));
+            }
+        }
+        names.retain(|name| {
+            !["self", "crate", "super", "use", "as", "extern", "pub"].contains(&name.as_str())
+        });
+        statements(&self.all, &["pub use ", "pub extern crate "])
+            .iter()
+            .any(|statement| names.iter().any(|name| has_word(statement, name)))
     }
-    names.retain(|name| {
-        !["self", "crate", "super", "use", "as", "extern", "pub"].contains(&name.as_str())
-    });
-    statements(&all, &["pub use ", "pub extern crate "])
-        .iter()
-        .any(|statement| names.iter().any(|name| has_word(statement, name)))
 }
 
 /// The statements that begin so, up to their semicolons.
 fn statements<'a>(code: &'a str, begins: &[&str]) -> Vec<&'a str> {
     let mut found = Vec::new();
     for begin in begins {
-        for (at, _) in code.match_indices(begin) {
+        for at in memmem::find_iter(code.as_bytes(), begin) {
             let rest = &code[at..];
             found.push(&rest[..rest.find(';').unwrap_or(rest.len())]);
         }
@@ -335,6 +371,9 @@ mod tests {
             r#"option_env!("OUT_DIR")"#,
             r#"const A: &str = "//"; const D: &str = env!("OUT_DIR");"#,
             r#"const A: char = '"'; const D: &str = env!("OUT_DIR"); // ""#,
+            r#"const A: char = '\"'; const U: &str = "//"; const D: &str = env!("OUT_DIR");"#,
+            r##"const A: &str = r"\"; const U: &str = "//"; const D: &str = env!("OUT_DIR");"##,
+            r###"const A: &str = br#""//"\"#; const D: &str = env!("OUT_DIR");"###,
             "generated!();",
         ] {
             assert!(proof(text).is_some(), "{text}");
@@ -382,7 +421,7 @@ mod tests {
 
     #[test]
     fn libraries_that_hand_macros_on_are_found() {
-        let of = |text: &str| hands_on(&[text.to_owned()], "m");
+        let of = |text: &str| Library::of(&[text.to_owned()]).hands_on("m");
         for text in [
             "pub use m::derive;",
             "pub extern crate m as other;",
