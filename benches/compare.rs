@@ -8,7 +8,8 @@
 //!   --leaf FILE        the file to edit, relative to the workspace
 //!                      (default: crates/fb-core-types/src/lib.rs)
 //!   --constant NAME    the constant to edit in it (default: its first one with a literal)
-//!   --repeat N         rounds of each case (default: 5; a cold build is done once)
+//!   --repeat N         rounds of each case but the cold build (default: 5)
+//!   --cold N           rounds of the cold build (default: 1); peers do it once
 //!   --limit SECONDS    no further round of a case after this long in one tool (default: 120)
 //!   --cases a,b,c      some of cold, noop, touch, newline, flip, edit, rm-target, second
 //!   --peers a,b,c      some of sccache, zccache, soldr, kache, mbx; or none

@@ -84,10 +84,14 @@ pub struct Options {
     /// The constant to edit in it [default: its first one with a literal].
     #[arg(long, value_name = "NAME")]
     pub constant: Option<String>,
-    /// Rounds of each case; a cold build is done once.
+    /// Rounds of each case but the cold build.
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub repeat: usize,
+    /// Rounds of the cold build; peers do it once.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub cold: usize,
     /// No further round of a case after this long in one tool.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub limit: u32,

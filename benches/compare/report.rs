@@ -138,6 +138,7 @@ impl Report {
 
     /// The size of something.
     pub fn size(&mut self, name: &'static str, what: &'static str, size: Size) {
+        self.sizes.retain(|old| (old.0, old.1) != (name, what));
         self.sizes.push((name, what, size));
     }
 
