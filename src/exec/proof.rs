@@ -142,7 +142,7 @@ fn raw_string(bytes: &[u8], quote: usize) -> Option<usize> {
     let inside = &bytes[quote + 1..];
     let closing = [b"\"".as_slice(), &bytes[quote - hashes..quote]].concat();
     let end = memmem::find(inside, &closing);
-    Some(end.map_or(bytes.len() - quote, |end| 1 + end + closing.len()))
+    Some(1 + end.map_or(inside.len(), |end| end + closing.len()))
 }
 
 /// How far a proc macro can see, as far as its sources tell.
@@ -382,6 +382,30 @@ mod tests {
     }
 
     #[test]
+    fn comments_go_and_literals_stay() {
+        for (text, left) in [
+            ("a // b\nc // d", "a \nc "),
+            ("a / b", "a / b"),
+            // A lifetime opens nothing.
+            ("&'a// b\nc", "&'a\nc"),
+            ("'\"' // c", "'\"' "),
+            ("'\\\"' // c", "'\\\"' "),
+            ("\"//b\" // c", "\"//b\" "),
+            ("\"a\\\"//b\"", "\"a\\\"//b\""),
+            ("(r\"a\\\" // c", "(r\"a\\\" "),
+            ("br\"a\\\" // c", "br\"a\\\" "),
+            ("cr#\"a\"//b\"# // c", "cr#\"a\"//b\"# "),
+            ("   r\"a//b//c", "   r\"a//b//c"),
+            // The end of a longer word makes no string raw.
+            ("xr\"a\\\"//b\"", "xr\"a\\\"//b\""),
+            ("_r\"a\\\"//b\"", "_r\"a\\\"//b\""),
+            ("ér\"a\\\"//b\"", "ér\"a\\\"//b\""),
+        ] {
+            assert_eq!(without_comments(text), left, "{text}");
+        }
+    }
+
+    #[test]
     fn macros_that_look_around_are_found() {
         let of = |text| sight(text, "");
         let tokens = |names: &[&str]| Sight::Tokens(names.iter().map(|n| n.to_string()).collect());
@@ -408,11 +432,13 @@ mod tests {
             "env::var(name)",
             "use std::env::var;",
             "env::vars()",
+            "env::var(\"CARGO_HOME\")",
             "SystemTime::now()",
         ] {
             assert!(matches!(of(text), Sight::Anything(_)), "{text}");
         }
         assert_eq!(sight("self.local_file()", "proc-macro2"), tokens(&[]));
+        assert_eq!(sight("env::var(name)", "clap_derive"), tokens(&[]));
         assert!(matches!(
             sight("fs::read(x)", "proc-macro2"),
             Sight::Files(_)
@@ -435,8 +461,12 @@ mod tests {
             "use m::Derive; #[derive(Derive)] pub struct S;",
             "pub use mm::x; // m",
             "#[m::attr] fn a() {} pub use other::thing;",
+            "use m::Derive; pub use other::thing;",
+            "macro_rules! q { () => { m::expand!() } }",
         ] {
             assert!(!of(text), "{text}");
         }
+        let macros = "#[macro_export] macro_rules! q { () => {} }".to_owned();
+        assert!(!Library::of(&[macros, "use m::Derive;".to_owned()]).hands_on("m"));
     }
 }

@@ -107,6 +107,8 @@ mod tests {
             "#[cfg_attr(test, x)] mod a { fs() }",
             "#[cfg(test)] mod a; mod b { fs() }",
             "#[cfg(test)] fn a() { fs() }",
+            "#[cfg(test)] struct A { fs: () }",
+            "x[cfg(test)] mod a { fs() }",
             "#[cfg(test)] use x; mod a { fs() }",
             "#[keeps] #[cfg(test)] mod a { fs() }",
             "#![inner] #[cfg(test)] mod a { fs() }",
