@@ -202,6 +202,17 @@ mod tests {
     }
 
     #[test]
+    fn escapes_that_rustc_does_not_write_are_not_guessed() {
+        let of = |text: &str| parse_rustc(&format!("a.d: a.rs\n# env-dep:A={text}\n"));
+        assert_eq!(
+            of("x\\r\\ny").unwrap().env,
+            [("A".into(), Some("x\r\ny".into()))]
+        );
+        assert_eq!(of("x\\ty"), None);
+        assert_eq!(of("x\\"), None);
+    }
+
+    #[test]
     fn drive_letters_are_no_rules() {
         let info = parse_rustc("C:\\t\\a.d: C:\\s\\lib.rs\n").unwrap();
         assert_eq!(info.outputs, ["C:\\t\\a.d"]);
@@ -228,5 +239,30 @@ mod tests {
         for cut in 0..bytes.len() {
             assert_eq!(parse_cargo(&bytes[..cut]), None, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_cargo_file_has_checksums_and_values() {
+        let text = |text: &str| [&[text.len() as u8, 0, 0, 0], text.as_bytes()].concat();
+        let bytes = [
+            vec![1, 0, 0, 0, 0xff, 1, 2, 0, 0, 0],
+            vec![1],
+            text("a"),
+            vec![1, 0, 0, 0, 0, 0, 0, 0, 0],
+            text("blake3=1"),
+            vec![0],
+            text("b"),
+            vec![0, 1, 0, 0, 0],
+            text("V"),
+            vec![1],
+            text("value"),
+        ]
+        .concat();
+        let info = parse_cargo(&bytes).unwrap();
+        assert_eq!(
+            info.files,
+            [(Base::Build, "a".into()), (Base::Package, "b".into())]
+        );
+        assert_eq!(info.env, ["V"]);
     }
 }

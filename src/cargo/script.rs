@@ -62,4 +62,15 @@ mod tests {
         assert_eq!(found.env, ["V"]);
         assert_eq!(found.messages, [(false, "w".into())]);
     }
+
+    #[test]
+    fn arguments_for_the_linker_and_errors_count() {
+        let found = parse(
+            b"cargo::rustc-link-arg=a\ncargo:rustc-link-arg-bin=b=c\ncargo:rustc-cdylib-link-arg=d\n\
+              cargo:rustc-link-lib=e\ncargo:my-link-arg=f\ncargo::error=g\n",
+        );
+        assert_eq!(found.link_args, ["a", "b=c", "d"]);
+        assert_eq!(found.messages, [(true, "g".into())]);
+        assert!(found.changed.is_empty() && found.env.is_empty());
+    }
 }

@@ -7,7 +7,7 @@
 //! the target directory, the store or a source file.
 
 #[cfg(test)]
-mod fixtures;
+pub mod fixtures;
 pub mod inputs;
 pub mod key;
 pub mod lookup;

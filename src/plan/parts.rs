@@ -273,6 +273,29 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_shown_and_the_rest_as_digests() {
+        let mut noting = NotingHasher::new("unit");
+        noting.part("lines", b"a\nb").part("escape", b"\x1b[1m");
+        noting.part("bytes", b"\xff");
+        let (_, parts) = noting.finish();
+        assert_eq!(parts["lines"], "a\nb");
+        assert!(parts["escape"].starts_with('#') && parts["bytes"].starts_with('#'));
+    }
+
+    #[test]
+    fn a_table_that_points_outside_of_itself_counts_as_empty() {
+        let table = |unit, name, value| Table {
+            strings: vec!["a".into(), "b".into()],
+            keys: vec![(Digest::of(b"key"), unit, vec![(name, value)])],
+        };
+        let count = |table: Table| Table::decode(&table.encode()).keys().count();
+        assert_eq!(count(table(0, 1, 1)), 1);
+        for broken in [table(2, 1, 1), table(0, 2, 1), table(0, 1, 2)] {
+            assert_eq!(count(broken), 0);
+        }
+    }
+
+    #[test]
     fn tokens_are_not_kept() {
         let mut noting = NotingHasher::new("unit");
         noting.variable("CARGO_BRAND_NEW_TOKEN", "secret");
