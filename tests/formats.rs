@@ -28,7 +28,7 @@ fn all() -> Vec<String> {
 
 #[test]
 fn a_record_of_this_version_is_read() {
-    let bytes = golden("record-ZBR1.bin");
+    let bytes = golden("record-ZBR2.bin");
     let variants = record::decode(&bytes).unwrap();
     let [variant] = variants.as_slice() else {
         panic!("one variant: {variants:#?}");
@@ -56,6 +56,17 @@ fn a_record_of_this_version_is_read() {
 }
 
 #[test]
+fn a_record_of_a_script_that_names_a_directory_is_read() {
+    let bytes = golden("record-ZBR2-linking.bin");
+    let variants = record::decode(&bytes).unwrap();
+    let inputs = variants[0].inputs.iter();
+    let inputs = inputs.map(|input| (input.kind, input.path.path.as_str()));
+    let expected = [(InputKind::File, "build.rs"), (InputKind::Libraries, "lib")];
+    assert_eq!(inputs.collect::<Vec<_>>(), expected);
+    assert_eq!(record::encode(&variants), bytes);
+}
+
+#[test]
 fn a_pack_of_this_version_is_read() {
     let bytes = golden("pack-ZBP1.bin");
     let pack = record::decode_pack(&bytes).unwrap();
@@ -67,7 +78,7 @@ fn a_pack_of_this_version_is_read() {
 
 #[test]
 fn a_state_of_this_version_is_read() {
-    let state = state::decode(&golden("state-ZBS5.bin")).unwrap();
+    let state = state::decode(&golden("state-ZBS6.bin")).unwrap();
     assert_eq!(state.plan.dirs.workspace, "/tmp/golden/ws");
     assert_eq!(state.plan.units.len(), 3);
     assert_eq!(state.units.iter().flatten().count(), 3);
@@ -78,7 +89,7 @@ fn a_state_of_this_version_is_read() {
             .iter()
             .all(|unit| unit.package == "golden" && unit.version == "1.2.3")
     );
-    let table = Shared::decode(&golden("table-ZBT4.bin"));
+    let table = Shared::decode(&golden("table-ZBT5.bin"));
     assert_eq!(table.dirs.unwrap().build, "/tmp/golden/ws/target");
     assert_eq!(table.units.len(), 3);
 }
@@ -93,7 +104,7 @@ fn nothing_is_taken_for_something_else() {
         let is = |what: &str| name.starts_with(what);
         assert_eq!(
             record::decode(&bytes).is_some(),
-            is("record-ZBR1"),
+            is("record-ZBR2"),
             "{name}"
         );
         assert_eq!(
@@ -101,20 +112,20 @@ fn nothing_is_taken_for_something_else() {
             is("pack-ZBP1"),
             "{name}"
         );
-        assert_eq!(state::decode(&bytes).is_some(), is("state-ZBS5"), "{name}");
+        assert_eq!(state::decode(&bytes).is_some(), is("state-ZBS6"), "{name}");
         assert_eq!(
             Shared::decode(&bytes).dirs.is_some(),
-            is("table-ZBT4"),
+            is("table-ZBT5"),
             "{name}"
         );
         // To `verify` the past is no damage.
         assert!(state::is_sound(&bytes), "{name}");
         // The body alone, under every other name.
-        for magic in [b"ZBR1", b"ZBP1", b"ZBS5", b"ZBT4", b"ZBS6", b"ZBR2"] {
+        for magic in [b"ZBR2", b"ZBP1", b"ZBS6", b"ZBT5", b"ZBS7", b"ZBR3"] {
             if !bytes.starts_with(magic) {
                 let renamed = [&magic[..], &bytes[4..]].concat();
                 let known = [
-                    (b"ZBR1", record::decode(&renamed).is_some()),
+                    (b"ZBR2", record::decode(&renamed).is_some()),
                     (b"ZBP1", record::decode_pack(&renamed).is_some()),
                 ];
                 // Records and packs have no checksum of their own: the digest
@@ -130,7 +141,7 @@ fn nothing_is_taken_for_something_else() {
 /// Torn and flipped anywhere, a state is not there.
 #[test]
 fn a_torn_state_is_not_there() {
-    let bytes = golden("table-ZBT4.bin");
+    let bytes = golden("table-ZBT5.bin");
     for at in 0..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x04;

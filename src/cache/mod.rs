@@ -34,7 +34,7 @@ use crate::unit::Digest;
 
 /// The version of everything in the store. Another version lives in another
 /// directory, so that two versions of this tool share a machine unharmed.
-pub const STORE_VERSION: &str = "v2";
+pub const STORE_VERSION: &str = "v3";
 
 /// How many variants of one unit are kept: a day of edits, not all of history.
 const MAX_VARIANTS: usize = 64;

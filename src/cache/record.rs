@@ -11,7 +11,7 @@ use super::format::{self, Magic};
 use crate::unit::{Digest, Role, RootedPath};
 
 /// Begins every encoded record; the digit is its version.
-const RECORD: &Magic = b"ZBR1";
+const RECORD: &Magic = b"ZBR2";
 
 /// Begins every encoded pack.
 const PACK: &Magic = b"ZBP1";
@@ -83,6 +83,9 @@ pub enum InputKind {
     Package,
     /// That there is no such file: `a.rs` beside `a/mod.rs` would be an error.
     Absent,
+    /// The names of the libraries in a directory that the linker searches; a
+    /// directory that is not there has none.
+    Libraries,
 }
 
 /// A large file of a unit.

@@ -40,11 +40,49 @@ pub fn libraries(search: &str, base: &Utf8Path) -> std::io::Result<Vec<Utf8PathB
     Ok(found)
 }
 
-/// The directory of a search path for native libraries, if there is one.
-fn directory(search: &str, base: &Utf8Path) -> Option<Utf8PathBuf> {
+/// The names of the libraries that the linker could find in a directory, sorted;
+/// shared ones only if `with_shared`. None of a directory that is not there: one
+/// that appears may be searched before the one with the library that was linked.
+///
+/// Too many of one kind are no names but one that says so.
+///
+/// # Errors
+/// When the directory is there and cannot be read.
+pub fn names(dir: &Utf8Path, with_shared: bool) -> std::io::Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let (mut fixed, mut shared) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        match Utf8Path::new(&name).extension() {
+            Some("a" | "lib") => fixed.push(name),
+            Some("so" | "dylib" | "dll" | "tbd") if with_shared => shared.push(name),
+            _ => {}
+        }
+    }
+    for (names, many) in [(&mut fixed, "*.a"), (&mut shared, "*.so")] {
+        if names.len() > MAX_LIBRARIES {
+            *names = vec![many.to_owned()];
+        }
+        names.sort();
+    }
+    fixed.append(&mut shared);
+    Ok(fixed)
+}
+
+/// The directory of a search path for native libraries, whether it is there or
+/// not.
+pub fn searched(search: &str, base: &Utf8Path) -> Option<Utf8PathBuf> {
     let (kind, dir) = search.split_once('=').unwrap_or(("all", search));
-    let dir = base.join(dir);
-    (matches!(kind, "native" | "all") && dir.is_dir()).then_some(dir)
+    matches!(kind, "native" | "all").then(|| base.join(dir))
+}
+
+/// The same if it is there.
+fn directory(search: &str, base: &Utf8Path) -> Option<Utf8PathBuf> {
+    searched(search, base).filter(|dir| dir.is_dir())
 }
 
 /// The files that arguments for the linker name: objects, scripts, lists of
@@ -75,8 +113,8 @@ pub fn named_files(args: &[String], search: &[String], base: &Utf8Path) -> Vec<U
 pub struct Linked {
     /// The files that are there.
     pub files: Vec<Utf8PathBuf>,
-    /// The directories that are searched: a file that appears there may be
-    /// linked instead.
+    /// The directories that are searched, whether they are there or not: a
+    /// library that appears there may be linked instead.
     pub dirs: Vec<Utf8PathBuf>,
 }
 
@@ -115,7 +153,7 @@ pub fn of_settings(config: &Config, base: &Utf8Path) -> Linked {
     }
     files.sort();
     files.dedup();
-    let dirs = search.iter().filter_map(|path| directory(path, base));
+    let dirs = search.iter().filter_map(|path| searched(path, base));
     Linked {
         files,
         dirs: dirs.collect(),
@@ -203,5 +241,24 @@ mod tests {
         let libraries = libraries("native=lib", dir).unwrap();
         assert_eq!(libraries, [dir.join("lib/libe.a")]);
         assert!(super::libraries("crate=lib", dir).unwrap().is_empty());
+    }
+
+    #[test]
+    fn names_of_libraries_are_told_up_to_a_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        assert!(names(&dir.join("missing"), true).unwrap().is_empty());
+        for name in ["libb.so", "liba.a", "c.lib", "libb.so.1", "README"] {
+            fs::write(dir.join(name), "").unwrap();
+        }
+        assert_eq!(names(dir, true).unwrap(), ["c.lib", "liba.a", "libb.so"]);
+        assert_eq!(names(dir, false).unwrap(), ["c.lib", "liba.a"]);
+        for number in 2..MAX_LIBRARIES {
+            fs::write(dir.join(format!("lib{number}.a")), "").unwrap();
+        }
+        assert_eq!(names(dir, false).unwrap().len(), MAX_LIBRARIES);
+        fs::write(dir.join("one-more.a"), "").unwrap();
+        assert_eq!(names(dir, true).unwrap(), ["*.a", "libb.so"]);
+        assert!(names(&dir.join("liba.a"), true).is_err(), "no directory");
     }
 }

@@ -5,6 +5,8 @@
 //! that was changed after the compiler started, a dep-info file that cannot be
 //! read, or a dependency that was not recorded leave it out, with the reason.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 use filetime::FileTime;
 use fs_err as fs;
@@ -146,6 +148,7 @@ impl Capture<'_> {
             .collect();
 
         let macros = Macros::new(self.plan, self.built, self.store);
+        let linked = self.linked_scripts(units);
         let mut new = Vec::new();
         let mut trouble = None;
         for (at, gathered) in gathered.into_iter().enumerate() {
@@ -153,7 +156,7 @@ impl Capture<'_> {
             let (Some(gathered), Ok(key)) = (gathered, &unit.key) else {
                 continue;
             };
-            let recorded = gathered.and_then(|g| self.record(at, g, outputs, &macros));
+            let recorded = gathered.and_then(|g| self.record(at, g, outputs, &macros, &linked[at]));
             match recorded {
                 Ok((variant, pack, mut seen)) => {
                     if self.fresh_target && rests_on_old(unit, &variant, units) {
@@ -321,26 +324,32 @@ impl Capture<'_> {
         gathered: Gathered,
         outputs: &[Option<Digest>],
         macros: &Macros<'_>,
+        linked: &BTreeSet<usize>,
     ) -> Result<(Variant, Packed, Vec<SeenFile>), Refused> {
         let plan = self.plan;
         let unit = &plan.units[at];
         let dirs = &plan.dirs;
         let built_now = gathered.started >= self.started;
+        let recorded = |dep: usize| {
+            let not = || Refused::Unit(format!("{} was not recorded", plan.units[dep].title));
+            outputs[dep].ok_or_else(not)
+        };
         let mut deps = Vec::with_capacity(unit.deps.len());
         for &dep in &unit.deps {
             if !built_now && self.built_now[dep] {
                 let title = &plan.units[dep].title;
                 return Err(Refused::Unit(format!("it is older than {title}")));
             }
-            deps.push(outputs[dep].ok_or_else(|| {
-                Refused::Unit(format!("{} was not recorded", plan.units[dep].title))
-            })?);
+            deps.push(recorded(dep)?);
         }
-        let from = if unit.is_run() {
+        let mut from = if unit.is_run() {
             self.run_inputs(at, &gathered)?
         } else {
             self.compile_inputs(at, &gathered, outputs, macros)?
         };
+        for &script in linked.iter().filter(|&&script| script != at) {
+            from.passed_on.push(recorded(script)?);
+        }
         // What cargo calls fresh may have been built by another compiler or
         // linker, or through another wrapper, which cargo does not look at.
         let unknown = from.unknown.or_else(|| {

@@ -5,6 +5,8 @@
 //! changed since the compiler started, or an account that cannot be read,
 //! refuses the unit.
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
@@ -17,6 +19,7 @@ use crate::cargo::linking;
 use crate::cargo::script;
 use crate::plan::inputs::{Stamp, walk};
 use crate::plan::lookup::{env_digest, input_digest};
+use crate::plan::state::UnitState;
 use crate::plan::{Dirs, PlanUnit};
 use crate::unit::Digest;
 
@@ -182,20 +185,43 @@ impl Capture<'_> {
         }
         from.add_env(&said.env);
         let base = &unit.compile_dir;
-        let mut linked = linking::named_files(&said.link_args, &script.linked_paths, base);
+        let files = linking::named_files(&said.link_args, &script.linked_paths, base);
+        let mut linked: Vec<_> = files.into_iter().map(|f| (f, InputKind::File)).collect();
         for search in &script.linked_paths {
-            linked.extend(linking::libraries(search, base)?);
+            let found = linking::libraries(search, base)?;
+            linked.extend(found.into_iter().map(|f| (f, InputKind::File)));
+            // What appears there may be linked instead.
+            let dir = linking::searched(search, base);
+            linked.extend(dir.map(|dir| (dir, InputKind::Libraries)));
         }
-        for path in linked {
+        for (path, kind) in linked {
             let written =
                 path.starts_with(out_dir) || others.iter().any(|dir| path.starts_with(dir));
             if !written && !dirs.is_immutable(&path) {
-                let library = self.input(unit, &path, InputKind::File, gathered.started)?;
+                let library = self.input(unit, &path, kind, gathered.started)?;
                 from.passed_on.push(library.digest);
                 from.add(library);
             }
         }
         Ok(from)
+    }
+
+    /// For each unit the build scripts among itself and those below that name
+    /// directories with libraries. cargo hands such a directory to every link
+    /// above, where the outputs in between need not show what was found in it.
+    pub(super) fn linked_scripts(&self, units: &[Option<UnitState>]) -> Vec<BTreeSet<usize>> {
+        let mut all: Vec<BTreeSet<usize>> = Vec::with_capacity(self.plan.units.len());
+        for (at, unit) in self.plan.units.iter().enumerate() {
+            let below = unit.deps.iter().flat_map(|&dep| all[dep].iter().copied());
+            let mut scripts: BTreeSet<usize> = below.collect();
+            let before = units[at].as_ref().and_then(|unit| unit.script.as_ref());
+            let script = self.built.scripts[at].as_ref().or(before);
+            if script.is_some_and(|script| !script.linked_paths.is_empty()) {
+                scripts.insert(at);
+            }
+            all.push(scripts);
+        }
+        all
     }
 
     /// The `OUT_DIR` of a script's run as cargo noted it then.
@@ -226,6 +252,13 @@ impl Capture<'_> {
         match kind {
             InputKind::File if changed(path)? => return Err(late(path)),
             InputKind::File | InputKind::Absent => {}
+            // cargo itself writes into the directories of the build.
+            InputKind::Libraries => {
+                let is_ours = path.starts_with(&dirs.build) || path.starts_with(&dirs.target);
+                if !is_ours && Stamp::of(path).is_ok_and(|stamp| stamp.modified >= started) {
+                    return Err(late(path));
+                }
+            }
             InputKind::Tree | InputKind::Package => {
                 for found in walk(path, &[&dirs.build, &dirs.target]) {
                     let found = found?;

@@ -281,7 +281,7 @@ impl Explainer<'_> {
             let inputs = variant.inputs.iter();
             return RestsOn {
                 inputs: inputs
-                    .filter(|input| input.kind != InputKind::Absent)
+                    .filter(|input| is_shown(input.kind))
                     .map(|input| shown(&plan.dirs.absolute(&input.path)))
                     .collect(),
                 env: variant.env.iter().map(|(name, _)| name.clone()).collect(),
@@ -300,7 +300,7 @@ impl Explainer<'_> {
             inputs: known
                 .inputs
                 .iter()
-                .filter(|(_, kind, _)| *kind != InputKind::Absent)
+                .filter(|(_, kind, _)| is_shown(*kind))
                 .map(|(path, ..)| shown(path))
                 .collect(),
             env: known.env.iter().map(|(name, _)| name.clone()).collect(),
@@ -310,4 +310,9 @@ impl Explainer<'_> {
             ..RestsOn::default()
         }
     }
+}
+
+/// Whether an input is a file or a directory with files, for a person.
+fn is_shown(kind: InputKind) -> bool {
+    !matches!(kind, InputKind::Absent | InputKind::Libraries)
 }

@@ -15,7 +15,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::Dirs;
 use crate::cache::system::{self, Identity};
+use crate::cargo::linking;
 use crate::unit::{Digest, KeyHasher};
 
 /// How long before being read a file must have been left alone to be trusted,
@@ -198,6 +200,41 @@ impl Memo {
     /// # Errors
     /// When the file cannot be read.
     pub fn file(&self, path: &Utf8Path) -> std::io::Result<Digest> {
+        self.remembered(path, || {
+            let digest = Digest::of(&fs::read(path)?);
+            self.hashed.fetch_add(1, Ordering::Relaxed);
+            Ok(digest)
+        })
+    }
+
+    /// The digest of the names of the libraries in a directory that the linker
+    /// searches. Shared ones in the directories of the build itself do not
+    /// count: cargo puts its own there.
+    ///
+    /// # Errors
+    /// When the directory is there and cannot be read.
+    pub fn libraries(&self, dir: &Utf8Path, dirs: &Dirs) -> std::io::Result<Digest> {
+        let with_shared = !dir.starts_with(&dirs.build) && !dir.starts_with(&dirs.target);
+        let look = || {
+            let mut hasher = KeyHasher::new("libraries");
+            for name in linking::names(dir, with_shared)? {
+                hasher.part("name", name.as_bytes());
+            }
+            Ok(hasher.finish())
+        };
+        match dir.exists() {
+            true => self.remembered(dir, look),
+            false => look(),
+        }
+    }
+
+    /// What was read of a path, if that has not changed since; else what `read`
+    /// says.
+    fn remembered(
+        &self,
+        path: &Utf8Path,
+        read: impl FnOnce() -> std::io::Result<Digest>,
+    ) -> std::io::Result<Digest> {
         let stamp = Stamp::of(path)?;
         if let Some(known) = self.known().get_mut(path)
             && known.stamp == stamp
@@ -206,8 +243,7 @@ impl Memo {
             return Ok(known.digest);
         }
         let read_at = nanos(SystemTime::now());
-        let digest = Digest::of(&fs::read(path)?);
-        self.hashed.fetch_add(1, Ordering::Relaxed);
+        let digest = read()?;
         if stamp.is_settled(read_at) && Stamp::of(path)? == stamp {
             let used = true;
             let known = Known {

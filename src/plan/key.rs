@@ -14,6 +14,7 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::Dirs;
+use super::inputs::Memo;
 use super::parts::{NotingHasher, Parts};
 use super::watch::find_program;
 use crate::cargo::args::Invocation;
@@ -240,7 +241,15 @@ impl Common {
         for wrapper in wrappers(config) {
             program("wrapper", &wrapper);
         }
-        for path in linking::of_settings(config, &dirs.workspace).files {
+        let linked = linking::of_settings(config, &dirs.workspace);
+        for dir in linked.dirs {
+            let names = Memo::default().libraries(&dir, dirs);
+            let names = names.map_or(Vec::new(), |digest| digest.0.to_vec());
+            let noted = Digest::of(&names).hex()[..12].to_owned();
+            let what = format!("list of libraries in {dir}");
+            hasher.named("searched", &names, &what, noted);
+        }
+        for path in linked.files {
             let content = digest(&path).map_or(Vec::new(), |d| d.0.to_vec());
             let noted = Digest::of(&content).hex()[..12].to_owned();
             hasher.named("linked", &content, &format!("content of {path}"), noted);

@@ -253,7 +253,8 @@ fn is_harmed(before: &UnitState, unit: &PlanUnit, dirs: &Dirs) -> bool {
 fn newest(path: &Utf8Path, kind: InputKind) -> i64 {
     match kind {
         InputKind::File => Stamp::of(path).map_or(i64::MAX, |stamp| stamp.modified),
-        InputKind::Absent => i64::MIN,
+        // No times of these count, to cargo or to us.
+        InputKind::Absent | InputKind::Libraries => i64::MIN,
         InputKind::Tree | InputKind::Package => walk(path, &[])
             .flatten()
             .filter_map(|found| {
@@ -281,6 +282,7 @@ pub fn input_digest(
         InputKind::Tree => memo.tree(path, false, &[]),
         InputKind::Absent if path.exists() => Err(std::io::ErrorKind::AlreadyExists.into()),
         InputKind::Absent => Ok(Digest::of(b"absent")),
+        InputKind::Libraries => memo.libraries(path, dirs),
         InputKind::Package => {
             let git = unit.package_dir.join(".git");
             let skip = [dirs.build.as_path(), dirs.target.as_path(), git.as_path()];
@@ -381,7 +383,11 @@ pub fn mismatches(
             // A package that is the whole workspace is named in full.
             let shown = inside.filter(|path| !path.as_str().is_empty());
             let shown = shown.unwrap_or(&path);
-            found((3, MissReason::Input(shown.to_string())))?;
+            let shown = match input.kind {
+                InputKind::Libraries => format!("the list of libraries in {shown}"),
+                _ => shown.to_string(),
+            };
+            found((3, MissReason::Input(shown)))?;
         }
         // Dated in the future, it would be newer than anything we restore.
         if input.kind == InputKind::File && is_in_the_future(&path) {

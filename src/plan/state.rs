@@ -21,10 +21,10 @@ use crate::cargo::messages::Script;
 use crate::unit::{Digest, KeyHasher, Role};
 
 /// Begins every state; the digit is its version.
-const STATE: &Magic = b"ZBS5";
+const STATE: &Magic = b"ZBS6";
 
 /// Begins every table of a build directory.
-const TABLE: &Magic = b"ZBT4";
+const TABLE: &Magic = b"ZBT5";
 
 /// Everything remembered of one invocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
