@@ -12,7 +12,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::proof::{self, Library, Sight};
@@ -139,10 +139,11 @@ impl<'a> Macros<'a> {
             return Vec::new();
         }
         let names = self.noted("hands macros on", at, outputs, || {
-            let library: Option<Library> = self.sources(at).map(|sources| {
-                let read = |path: &Utf8PathBuf| fs::read_to_string(path).ok();
-                Library::of(&sources.iter().filter_map(read).collect::<Vec<_>>())
+            let texts: Option<Vec<String>> = self.sources(at).and_then(|sources| {
+                let texts = sources.iter().filter_map(|path| code(path).transpose());
+                texts.collect::<std::io::Result<_>>().ok()
             });
+            let library = texts.as_deref().map(Library::of);
             let hands_on = |name: &&str| library.as_ref().is_none_or(|l| l.hands_on(name));
             let names = crates.iter().map(|(_, name)| name.as_str());
             names.filter(hands_on).collect::<Vec<_>>().join("\n")
@@ -212,8 +213,9 @@ impl<'a> Macros<'a> {
             if !seen.insert(at) || self.kind(at) == Some("custom-build") {
                 continue;
             }
+            let unexamined = || Sight::Anything(format!("{} could not be examined", unit.package));
             let Some(sources) = self.sources(at) else {
-                return Sight::Anything(format!("{} could not be examined", unit.package));
+                return unexamined();
             };
             // A path package may call itself anything.
             let package = if unit.external {
@@ -222,8 +224,10 @@ impl<'a> Macros<'a> {
                 ""
             };
             for path in sources {
-                let Ok(text) = fs::read_to_string(&path) else {
-                    continue;
+                let text = match code(&path) {
+                    Ok(Some(text)) => text,
+                    Ok(None) => continue,
+                    Err(_) => return unexamined(),
                 };
                 match proof::sight(&without_tests(&text), package) {
                     Sight::Tokens(names) => variables.extend(names),
@@ -254,5 +258,123 @@ impl<'a> Macros<'a> {
         let info = depinfo::parse_rustc(&text)?;
         let dir = &unit.compile_dir;
         Some(info.sources.iter().map(|source| dir.join(source)).collect())
+    }
+}
+
+/// The text of a source file; none if it is no text and therefore no code, but
+/// something that `include_bytes!` brings in.
+fn code(path: &Utf8Path) -> std::io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::fixtures::Bench;
+
+    const READS_A: &str = "fn m() { std::env::var(\"A\"); }";
+
+    fn reach(bench: &Bench, at: usize) -> Reach {
+        reach_of(bench, at, &vec![None; bench.units.len()])
+    }
+
+    fn reach_of(bench: &Bench, at: usize, outputs: &[Option<Digest>]) -> Reach {
+        let plan = bench.plan();
+        Macros::new(&plan, &bench.built, &bench.store).in_reach(at, outputs)
+    }
+
+    #[test]
+    fn a_macro_sees_what_its_sources_and_its_libraries_see() {
+        let mut bench = Bench::new();
+        let library = bench.add("library", "lib", &[], "fn l() { env::var(\"B\"); }");
+        let script = bench.add("build", "custom-build", &[], "use std::process::Command;");
+        let tokens = bench.add("tokens", "proc-macro", &[library, script], READS_A);
+        let files = bench.add("files", "proc-macro", &[], "use std::fs;");
+        let clock = bench.add("clock", "proc-macro", &[], "SystemTime::now()");
+        let user = bench.add("user", "lib", &[tokens], "");
+        let users = bench.add("users", "lib", &[tokens, files, clock], "");
+
+        let found = reach(&bench, user);
+        assert_eq!(found.variables, ["A", "B"]);
+        assert_eq!((found.files, found.anything), (None, None));
+        let found = reach(&bench, users);
+        assert_eq!(found.variables, ["A", "B"]);
+        assert_eq!(
+            found.files.unwrap(),
+            "can use files, which may read files (std::fs in files)"
+        );
+        assert_eq!(
+            found.anything.unwrap(),
+            "can use clock, which may look around (SystemTime in clock)"
+        );
+    }
+
+    #[test]
+    fn libraries_hand_macros_on_and_build_scripts_do_not() {
+        let mut bench = Bench::new();
+        let plain = bench.add("plain", "lib", &[], "");
+        let other = bench.add("other", "lib", &[plain], "pub use plain::x;");
+        let tokens = bench.add("tokens", "proc-macro", &[], READS_A);
+        let hands_on = bench.add("hands_on", "lib", &[tokens, other], "pub use tokens::m;");
+        let keeps = bench.add("keeps", "lib", &[tokens], "#[tokens::m] fn a() {}");
+        let script = bench.add("build", "custom-build", &[tokens], "pub use tokens::m;");
+        for (dep, names) in [
+            (hands_on, &["A"][..]),
+            (keeps, &[]),
+            (script, &[]),
+            (other, &[]),
+        ] {
+            let user = bench.add("user", "lib", &[dep], "");
+            assert_eq!(reach(&bench, user).variables, names);
+        }
+        // Nobody knows what a library hands on whose sources are gone.
+        bench.remove("keeps");
+        let user = bench.add("user", "lib", &[keeps], "");
+        assert_eq!(reach(&bench, user).variables, ["A"]);
+    }
+
+    #[test]
+    fn what_cannot_be_examined_may_look_around() {
+        let mut bench = Bench::new();
+        let gone = bench.add("gone", "proc-macro", &[], "");
+        let nowhere = bench.add("nowhere", "proc-macro", &[], "");
+        let user = bench.add("user", "lib", &[gone], "");
+        let other = bench.add("other", "lib", &[nowhere], "");
+        assert_eq!(reach(&bench, user).anything, None);
+        bench.remove("gone");
+        bench.built.places[nowhere] = None;
+        for at in [user, other] {
+            let why = reach(&bench, at).anything.unwrap();
+            assert!(why.contains("could not be examined"), "{why}");
+        }
+        // Bytes that are no text are no code.
+        bench.source("gone", b"\xff");
+        assert_eq!(reach(&bench, user).anything, None);
+    }
+
+    #[test]
+    fn findings_are_noted_for_a_key_and_an_output() {
+        let mut bench = Bench::new();
+        let tokens = bench.add("tokens", "proc-macro", &[], READS_A);
+        let files = bench.add("files", "proc-macro", &[], "use std::fs;");
+        let user = bench.add("user", "lib", &[tokens, files], "");
+        let mut outputs = vec![Some(Digest::of(b"one")); 3];
+        let first = reach_of(&bench, user, &outputs);
+        bench.source("tokens", b"SystemTime");
+        bench.source("files", b"SystemTime");
+        let again = reach_of(&bench, user, &outputs);
+        assert_eq!(again.variables, ["A"]);
+        assert_eq!((again.files, again.anything), (first.files, None));
+        outputs[tokens] = Some(Digest::of(b"two"));
+        let other = reach_of(&bench, user, &outputs);
+        assert!(other.variables.is_empty() && other.anything.is_some());
+        // And a finding of that kind again.
+        bench.source("tokens", b"");
+        let noted = reach_of(&bench, user, &outputs);
+        assert_eq!(noted.anything, other.anything);
     }
 }

@@ -12,6 +12,8 @@ pub mod capture;
 mod compare;
 mod doubt;
 pub mod executables;
+#[cfg(test)]
+mod fixtures;
 pub mod macros;
 mod notes;
 mod origins;
