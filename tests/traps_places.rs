@@ -74,7 +74,7 @@ fn spaces_and_other_letters_in_the_name_of_the_workspace(layout: Layout) {
     checkout.comes_and_goes();
     let other = checkout.second("another place");
     other.build();
-    other.is_right();
+    other.is_still(&checkout.run());
 }
 
 /// Supported since cargo 1.91.
@@ -83,7 +83,7 @@ fn intermediate_files_lie_apart_from_the_target_directory(layout: Layout) {
     let build_dir = checkout.base().join("build dir");
     checkout.set_env("CARGO_BUILD_BUILD_DIR", &build_dir);
     checkout.build();
-    checkout.is_right();
+    let right = checkout.is_right();
     assert!(
         build_dir.join("debug/build").is_dir(),
         "cargo knows of build.build-dir"
@@ -101,7 +101,7 @@ fn intermediate_files_lie_apart_from_the_target_directory(layout: Layout) {
     fs::remove_dir_all(&build_dir).unwrap();
     checkout.remove_target();
     checkout.build_compiles_nothing();
-    checkout.is_right();
+    checkout.is_still(&right);
     // The same by configuration, at another place.
     checkout.unset_env("CARGO_BUILD_BUILD_DIR");
     checkout.remove_target();
@@ -135,14 +135,14 @@ fn the_workspace_is_reached_through_a_link(layout: Layout) {
     checkout.build();
     let real = std::mem::replace(&mut checkout.dir, link);
     checkout.build();
-    checkout.is_right();
+    let right = checkout.is_right();
     checkout.remove_target();
     checkout.build();
-    checkout.is_right();
+    checkout.is_still(&right);
     checkout.build_compiles_nothing();
     checkout.dir = real;
     checkout.build();
-    checkout.is_right();
+    checkout.is_still(&right);
 }
 
 /// cargo calls everything fresh in a workspace that was moved, although some

@@ -366,11 +366,19 @@ impl Checkout {
     #[track_caller]
     pub fn comes_and_goes(&self) {
         self.build();
-        self.is_right();
+        let right = self.is_right();
         self.build_compiles_nothing();
         self.remove_target();
         self.build_compiles_nothing();
-        self.is_right();
+        self.is_still(&right);
+    }
+
+    /// The same as [`Checkout::is_right`] where nothing that goes into the
+    /// program was changed since: it still prints this.
+    #[track_caller]
+    pub fn is_still(&self, right: &str) {
+        self.referee();
+        assert_eq!(self.run(), right, "the program is another one");
     }
 
     /// Where final artifacts are.
