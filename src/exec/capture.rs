@@ -77,6 +77,23 @@ pub(super) struct Gathered {
     pub(super) dep_info: Vec<u8>,
 }
 
+#[cfg(test)]
+impl Gathered {
+    /// Of a unit without outputs, built at that time.
+    pub(super) fn of(text: &str, dep_info: Vec<u8>, packed: Vec<PackedFile>, time: i64) -> Self {
+        Gathered {
+            files: Vec::new(),
+            packed,
+            seen: Vec::new(),
+            bound_by: None,
+            started: time,
+            ended: time,
+            text: text.as_bytes().to_vec(),
+            dep_info,
+        }
+    }
+}
+
 /// Why a unit is not recorded.
 pub(super) enum Refused {
     /// A reason that concerns this unit alone.

@@ -319,3 +319,6 @@ fn binding_output(stdout: &[u8], dirs: &Dirs, unit: &PlanUnit, out_dir: &str) ->
     }
     None
 }
+
+#[cfg(test)]
+mod tests;
