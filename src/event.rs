@@ -175,7 +175,8 @@ pub struct ForecastUnit {
     pub key: Option<String>,
     /// What would become of it.
     pub verdict: Verdict,
-    /// In place, but cargo alone would build it: an input was touched.
+    /// In place, but cargo alone would build it: an input was touched, or a
+    /// dependency dated anew.
     pub touched: bool,
     /// How long it took when it was built, in milliseconds, if that is known.
     pub build_ms: Option<u64>,

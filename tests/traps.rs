@@ -339,6 +339,23 @@ fn an_input_modified_while_the_compiler_runs(layout: Layout) {
     checkout.is_right();
 }
 
+/// The script that both profiles have in common is dated anew in a build of one
+/// of them; what the other one made of it is older then, to cargo.
+fn a_script_is_touched_while_another_profile_is_built(layout: Layout) {
+    let checkout = Checkout::of("build-scripts", layout);
+    checkout.build();
+    let manifest = checkout.read("Cargo.toml");
+    checkout.append("Cargo.toml", "\n[profile.dev]\npanic = \"abort\"\n");
+    checkout.build();
+    checkout.touch("gen/template.txt");
+    checkout.build_compiles_nothing();
+    checkout.referee();
+    checkout.write("Cargo.toml", &manifest);
+    checkout.build_compiles_nothing();
+    checkout.referee();
+    checkout.build_compiles_nothing();
+}
+
 in_both_layouts!(
     a_variable_read_by_option_env_comes_and_goes,
     a_variable_read_by_env_changes,
@@ -359,4 +376,5 @@ in_both_layouts!(
     a_new_file_in_a_directory_that_a_proc_macro_lists,
     a_variable_that_a_proc_macro_reads_changes,
     an_input_modified_while_the_compiler_runs,
+    a_script_is_touched_while_another_profile_is_built,
 );

@@ -36,7 +36,8 @@ pub(super) fn needed(plan: &Plan, decisions: &[Decision], built_now: Option<&[bo
             (Verdict::Miss(_), Some(built_now)) => built_now[at],
             (verdict, _) => *verdict != Verdict::InPlace,
         };
-        needed[at] = decision.touched || missed() || unit.deps.iter().any(|&dep| needed[dep]);
+        let own = decision.touched || decision.behind || missed();
+        needed[at] = own || unit.deps.iter().any(|&dep| needed[dep]);
     }
     needed
 }

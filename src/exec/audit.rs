@@ -131,6 +131,7 @@ impl Session<'_> {
                 output: variant.as_ref().map(|variant| variant.output),
                 variant,
                 touched: false,
+                behind: false,
                 outdated: false,
             });
         }

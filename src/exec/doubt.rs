@@ -332,6 +332,7 @@ mod tests {
                 output: None,
                 variant: None,
                 touched: false,
+                behind: false,
                 outdated: false,
             });
         }

@@ -41,7 +41,7 @@ impl Session<'_> {
                 deps: unit.deps.clone(),
                 key: unit.key.as_ref().ok().map(Digest::hex),
                 verdict: decision.verdict.clone(),
-                touched: decision.touched,
+                touched: decision.touched || decision.behind,
                 build_ms: variant
                     .map(|variant| variant.build_ms)
                     .or(known.map(|known| known.build_ms)),

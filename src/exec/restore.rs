@@ -136,7 +136,7 @@ fn timings(
         let newer_dep = unit.deps.iter().any(|&dep| timings[dep] == Timing::Stamped);
         timings.push(match &decision.verdict {
             Verdict::Miss(_) => Timing::Left,
-            Verdict::InPlace if newer_dep => Timing::Stamped,
+            Verdict::InPlace if newer_dep || decision.behind => Timing::Stamped,
             // A build script's stdout is its output and its dep-info at once.
             Verdict::InPlace if decision.touched && unit.is_run() => Timing::Stamped,
             Verdict::InPlace if decision.touched => Timing::DepInfo,

@@ -139,7 +139,7 @@ impl Session<'_> {
         self.done(Phase::Lookup, begun);
         let nothing_to_do = decisions
             .iter()
-            .all(|d| d.verdict == Verdict::InPlace && !d.touched)
+            .all(|d| d.verdict == Verdict::InPlace && !d.touched && !d.behind)
             && !self.start.is_always()
             && uplifted_in_place(&remembered.state);
         if nothing_to_do && let Some(outcome) = self.replay(&remembered.state, &decisions, talk) {

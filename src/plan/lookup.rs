@@ -31,6 +31,9 @@ pub struct Decision {
     /// An input is newer than cargo's record of the unit although its content
     /// is what it was: cargo would build it again if nobody set that right.
     pub touched: bool,
+    /// In place, but a dependency in place is newer: that one was dated anew in
+    /// a build that this unit had no part in. cargo would build it again.
+    pub behind: bool,
     /// The files in place were built from other inputs, and cargo, which only
     /// compares times, might not notice.
     pub outdated: bool,
@@ -125,6 +128,7 @@ fn decide_but(
             output: None,
             variant: None,
             touched: false,
+            behind: false,
             outdated,
         };
         let key = match &unit.key {
@@ -157,11 +161,16 @@ fn decide_but(
             // does not see.
             let told = *touched && before.unknown_inputs;
             if before.deps == deps && !told {
+                let newer = |&dep: &usize| {
+                    let in_place = decisions[dep].verdict == Verdict::InPlace;
+                    in_place && known(dep).is_some_and(|dep| before.is_behind(dep))
+                };
                 decisions.push(Decision {
                     verdict: Verdict::InPlace,
                     output: Some(before.output),
                     variant: None,
                     touched: *touched,
+                    behind: unit.deps.iter().any(newer),
                     outdated: false,
                 });
                 continue;
@@ -178,6 +187,7 @@ fn decide_but(
                     output: Some(variant.output),
                     variant: Some(variant),
                     touched: false,
+                    behind: false,
                     outdated: false,
                 },
                 // Its files may be there and look fresh to cargo, yet belong to

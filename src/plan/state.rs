@@ -180,12 +180,39 @@ impl UnitState {
         outputs.into_iter().all(|file| file.modified <= stored)
     }
 
+    /// Whether an output of a dependency is newer than all of its own (cargo:
+    /// `check_filesystem`). Of a library that others are compiled against it is
+    /// the rmeta that counts: its rlib may be written while they are compiled.
+    pub fn is_behind(&self, dep: &UnitState) -> bool {
+        let is_rmeta = |file: &&SeenFile| file.path.ends_with(".rmeta");
+        let compiled_against = self.outputs().any(|file| is_rmeta(&file));
+        let rmeta = dep.outputs().find(is_rmeta).filter(|_| compiled_against);
+        let newest = |files: &mut dyn Iterator<Item = &SeenFile>| files.map(|f| f.modified).max();
+        let theirs = rmeta.map_or_else(|| newest(&mut dep.outputs()), |file| Some(file.modified));
+        newest(&mut self.outputs()).is_some_and(|own| theirs > Some(own))
+    }
+
+    /// What cargo takes the unit's age from.
+    fn outputs(&self) -> impl Iterator<Item = &SeenFile> {
+        let is_run = self.script.is_some();
+        self.files.iter().filter(move |file| match file.role {
+            Role::Library | Role::Output => !is_run,
+            Role::Text => is_run && is_stdout(&file.path),
+            Role::Record | Role::DepInfo | Role::Fingerprint => false,
+        })
+    }
+
     /// Whether all files that count are as they were left.
     pub fn is_in_place(&self, dirs: &Dirs) -> bool {
         let is_run = self.script.is_some();
         let mut files = self.files.iter().filter(|file| file.counts(is_run));
         files.all(|file| file.is_in_place(dirs))
     }
+}
+
+/// Whether this is what a build script printed, in either layout.
+fn is_stdout(path: &str) -> bool {
+    path.ends_with("/output") || path.ends_with("/run/stdout")
 }
 
 /// What becomes of a remembered state in a collection: it goes with the
