@@ -251,7 +251,7 @@ pub struct RestsOn {
 }
 
 /// How a file that was built again is like the recorded one; the later ones
-/// are the worse. All but the last two come about wherever the same unit is
+/// are the worse. All but the last three come about wherever the same unit is
 /// built twice in two directories.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Likeness {
@@ -268,10 +268,27 @@ pub enum Likeness {
     Debug,
     /// Crate metadata differs in hashes of the source files that it names.
     SourceMap,
+    /// It differs only in places in which two builds by cargo differ as well.
+    Control,
+    /// Another build by cargo makes it as it is recorded: one in a directory
+    /// that holds nothing but what the unit rests on.
+    Reproduced,
+    /// Two builds by cargo in the same directory differ as well: where.
+    Unsteady(String),
     /// It names another directory, and what else differs cannot be told.
     Unproven(String),
     /// Something else differs: what it is.
     Real(String),
+}
+
+impl Likeness {
+    /// Whether it takes another build to tell what it means.
+    pub fn is_in_question(&self) -> bool {
+        matches!(
+            self,
+            Likeness::Unsteady(_) | Likeness::Unproven(_) | Likeness::Real(_)
+        )
+    }
 }
 
 /// One unit that was built again.

@@ -1,4 +1,4 @@
-//! The same build in other directories.
+//! The same build in other directories, and a part of it.
 //!
 //! What is built there is the same only if the arguments are: nothing is added
 //! that could change a unit.
@@ -7,7 +7,41 @@ use camino::Utf8Path;
 
 use super::args::{Invocation, Messages, Recording};
 
+/// Options that say which packages and targets are built.
+const SELECTING: &[&str] = &[
+    "-p",
+    "--package",
+    "--workspace",
+    "--all",
+    "--exclude",
+    "--lib",
+    "--bin",
+    "--bins",
+    "--example",
+    "--examples",
+    "--test",
+    "--tests",
+    "--bench",
+    "--benches",
+    "--all-targets",
+];
+
 impl Invocation {
+    /// One package of the same build, and what it rests on; none for a verb
+    /// that does more than to build. What comes of it need not be the same:
+    /// features depend on what is selected.
+    pub fn alone(&self, verb: &str, package: &str, targets: &[String]) -> Option<Invocation> {
+        if !["build", "check"].contains(&self.verb.as_str()) || self.own < self.args.len() {
+            return None;
+        }
+        let mut args = self.without(|name| SELECTING.contains(&name));
+        args.push(format!("--package={package}"));
+        args.extend_from_slice(targets);
+        let mut inv = Invocation::parse(verb, args);
+        inv.toolchain.clone_from(&self.toolchain);
+        Some(inv)
+    }
+
     /// How to start the same build in other directories, with what cargo says
     /// kept to ourselves unless it fails.
     pub fn elsewhere(
@@ -18,7 +52,7 @@ impl Invocation {
     ) -> Recording {
         let format = "json-diagnostic-rendered-ansi";
         let mut args = self.without(|name| {
-            matches!(name, "--message-format" | "--target-dir" | "--timings")
+            matches!(name, "--message-format" | "--timings")
                 || matches!(name, "-q" | "--quiet" | "-v" | "-vv" | "--verbose")
         });
         // Together with others it stays (`-rv`), and cargo takes only one.
@@ -27,11 +61,6 @@ impl Invocation {
             args.push("--quiet".to_owned());
         }
         args.push(format!("--message-format={format}"));
-        args.push(format!("--target-dir={target}"));
-        // The command line goes before files and variables. A cargo that does
-        // not know it builds in the target directory.
-        let quoted = serde_json::Value::from(build.as_str());
-        args.push(format!("--config=build.build-dir={quoted}"));
         let own = args.len();
         args.extend_from_slice(&self.args[self.own..]);
         let inv = Invocation {
@@ -42,7 +71,27 @@ impl Invocation {
         };
         Recording {
             messages: Messages::Hold,
-            ..inv.recording(only_bin)
+            ..inv.at(build, target).recording(only_bin)
+        }
+    }
+
+    /// The same in other directories.
+    pub fn at(&self, build: &Utf8Path, target: &Utf8Path) -> Invocation {
+        let mut args = self.without(|name| name == "--target-dir");
+        // The command line goes before files and variables. A cargo that does
+        // not know it builds in the target directory.
+        let quoted = serde_json::Value::from(build.as_str());
+        let config = format!("build.build-dir={quoted}");
+        args.push(format!("--target-dir={target}"));
+        args.push(format!("--config={config}"));
+        let own = args.len();
+        args.extend_from_slice(&self.args[self.own..]);
+        Invocation {
+            args,
+            own,
+            target_dir: Some(target.to_owned()),
+            config: [self.config.as_slice(), &[config]].concat(),
+            ..self.clone()
         }
     }
 }
@@ -50,6 +99,21 @@ impl Invocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_package_alone() {
+        let alone = |verb, line: &str| {
+            let args = line.split_whitespace().map(str::to_owned).collect();
+            let alone =
+                Invocation::parse(verb, args).alone("build", "a@1.0.0", &["--lib".to_owned()]);
+            alone.map(|inv| format!("{} {}", inv.verb, inv.args.join(" ")))
+        };
+        let found = alone("check", "-p b --exclude=c --bin d --all -j 2 -r --tests");
+        let expected = "build -j 2 -r --package=a@1.0.0 --lib";
+        assert_eq!(found.as_deref(), Some(expected));
+        assert_eq!(alone("test", ""), None);
+        assert_eq!(alone("build", "-- x"), None);
+    }
 
     #[test]
     fn elsewhere_nothing_is_told() {

@@ -10,7 +10,7 @@ use super::own::Call;
 use super::plain;
 use super::preview::{arguments, help, invocation, wants_help, with_session};
 use crate::event::{Event, Sink};
-use crate::exec::audit::Wanted;
+use crate::exec::audit::{Step, Wanted};
 use crate::report::audit::{json, text};
 
 /// How many units are built again if nobody says it.
@@ -76,9 +76,13 @@ pub fn run(mut call: Call) -> ExitCode {
             sample,
             seed,
             base: &base,
-            progress: &|done, all| {
+            progress: &|step, done, all| {
+                let what = match step {
+                    Step::Again => "units built again",
+                    Step::Control => "units that differ built once more",
+                };
                 if !inv.quiet {
-                    anstream::eprintln!("zbuild: audit: {done} of {all} units built again");
+                    anstream::eprintln!("zbuild: audit: {done} of {all} {what}");
                 }
             },
         });

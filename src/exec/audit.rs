@@ -2,11 +2,10 @@
 //! rests on, and compares.
 //!
 //! Everything is restored into a scratch directory. Then cargo is made to build
-//! a few units at a time anew: it does so without those above them if nothing
-//! but a unit's fingerprint is missing (cargo: `prepare_target`; `fs_status` of
-//! a dependency goes by its outputs alone). Of units that are built in the same
-//! run none rests on another one, and after each run the recorded files are put
-//! back: so a difference is a unit's own, and none is caused by another one.
+//! a few units at a time anew. Of units that are built in the same run none
+//! rests on another one, and after each run the recorded files are put back: so
+//! a difference is a unit's own, and none is caused by another one. Units that
+//! differ for no known reason are built once more, see `control`.
 //!
 //! The target directory and the records are not changed.
 
@@ -14,26 +13,20 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use filetime::FileTime;
-use fs_err as fs;
 use rayon::prelude::*;
 
-use super::compare::Comparer;
-use super::executables::only_bin;
-use super::restore::{file_nanos, restore, stamp_before_now};
-use super::run::{self, Built, Interrupts};
-use super::scratch::{Held, Scratch};
+use super::bench::Bench;
+use super::control::Control;
+use super::judge::judge;
+use super::restore::{restore, stamp_before_now};
+use super::run::{Built, Interrupts};
+use super::scratch::{Held, Kept, Scratch};
 use super::session::{SETTLE_MS, Session, SessionError};
-use super::sums::was_built;
-use crate::cache::record::{Variant, decode_pack};
-use crate::cache::{CacheError, Store, tree};
-use crate::cargo::args::Invocation;
-use crate::cargo::command::Cargo;
-use crate::cargo::layout::{Scan, fingerprint_name};
-use crate::event::{Audit, Audited, Likeness, Silent, Sink};
+use crate::cache::{CacheError, Store};
+use crate::event::{Audit, Audited, Silent};
 use crate::plan::Plan;
 use crate::plan::lookup::Decision;
-use crate::unit::{KeyHasher, MissReason, Role, Verdict};
+use crate::unit::{KeyHasher, MissReason, Verdict};
 
 /// Why there is no audit.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +48,15 @@ pub enum AuditError {
     Interrupted,
 }
 
+/// How far an audit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Units are built again.
+    Again,
+    /// Those that differ are built once more, each by itself.
+    Control,
+}
+
 /// What is audited.
 pub struct Wanted<'a> {
     /// How many units; none for all.
@@ -63,9 +65,9 @@ pub struct Wanted<'a> {
     pub seed: u64,
     /// In which directory the scratch directory is to be.
     pub base: &'a Utf8Path,
-    /// Told before each run of cargo: how many units have been built again, how
+    /// Told before runs of cargo: how many units have been built again, how
     /// many will be.
-    pub progress: &'a dyn Fn(usize, usize),
+    pub progress: &'a dyn Fn(Step, usize, usize),
 }
 
 impl Session<'_> {
@@ -90,21 +92,38 @@ impl Session<'_> {
             return Ok(audit);
         }
         let interrupts = Interrupts::new()?;
-        let scratch = Scratch::new(wanted.base, &plan.dirs.build)?;
-        let plan = &scratch.plan(plan);
-        let stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
-        let mut units = vec![None; decisions.len()];
-        restore(plan, &decisions, &mut units, self.store, stamp, &Silent)?;
-        Rounds {
-            inv: self.inv,
-            cargo: self.cargo,
-            store: self.store,
-            sink: self.sink,
+        let kept = Kept::new(wanted.base)?;
+        let (first, done) = {
+            let scratch = Scratch::new(wanted.base, &plan.dirs.build)?;
+            let plan = &scratch.plan(plan);
+            let stamp = stamp_before_now(Duration::from_millis(SETTLE_MS));
+            let mut units = vec![None; decisions.len()];
+            restore(plan, &decisions, &mut units, self.store, stamp, &Silent)?;
+            let rounds = Rounds {
+                store: self.store,
+                bench: Bench {
+                    inv: self.inv,
+                    cargo: self.cargo,
+                    sink: self.sink,
+                    interrupts: &interrupts,
+                    plan,
+                },
+                decisions: &decisions,
+                kept: &kept,
+            };
+            let done = rounds.run(&chosen, wanted.progress, &mut audit)?;
+            (plan.dirs.clone(), done)
+        };
+        let control = Control {
+            session: self,
+            base: wanted.base,
             interrupts: &interrupts,
             plan,
             decisions: &decisions,
-        }
-        .run(&chosen, wanted.progress, &mut audit)?;
+            first: &first,
+            kept: &kept,
+        };
+        control.settle(&done, &mut audit.units, wanted.progress)?;
         Ok(audit)
     }
 
@@ -170,34 +189,25 @@ fn groups(plan: &Plan, chosen: &[usize]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// One run of cargo.
-struct Ran {
-    built: Built,
-    /// Which units cargo built in it.
-    now: Vec<bool>,
-}
-
 struct Rounds<'a> {
-    inv: &'a Invocation,
-    cargo: &'a Cargo,
     store: &'a Store,
-    sink: &'a dyn Sink,
-    interrupts: &'a Interrupts,
-    /// With the scratch directory.
-    plan: &'a Plan,
+    /// In the scratch directory.
+    bench: Bench<'a>,
     decisions: &'a [Decision],
+    kept: &'a Kept,
 }
 
 impl Rounds<'_> {
     fn run(
         &self,
         chosen: &[usize],
-        progress: &dyn Fn(usize, usize),
+        progress: &dyn Fn(Step, usize, usize),
         audit: &mut Audit,
-    ) -> Result<(), AuditError> {
-        let title = |at: usize| self.plan.units[at].title.clone();
+    ) -> Result<Vec<usize>, AuditError> {
+        let plan = self.bench.plan;
+        let title = |at: usize| plan.units[at].title.clone();
         // What is not recorded is built now. Where units are, cargo tells too.
-        let first = self.cargo()?;
+        let first = self.bench.cargo()?;
         let mut left: Vec<usize> = Vec::new();
         for &at in chosen {
             let why = match (first.now[at], &first.built.places[at]) {
@@ -210,25 +220,29 @@ impl Rounds<'_> {
             };
             audit.left_out.push((title(at), why.to_owned()));
         }
-        let mut done = 0;
+        let mut done = Vec::new();
+        let mut begun = 0;
         let mut disturbed = false;
-        for group in groups(self.plan, &left) {
+        for group in groups(plan, &left) {
             if disturbed {
                 let why = "something was changed while others were audited";
                 let out = group.iter().map(|&at| (title(at), why.to_owned()));
                 audit.left_out.extend(out);
                 continue;
             }
-            progress(done, left.len());
-            done += group.len();
-            let held = self.make_stale(&group, &first.built)?;
-            let ran = self.cargo()?;
+            progress(Step::Again, begun, left.len());
+            begun += group.len();
+            let held = self.bench.make_stale(&group, &first.built)?;
+            let ran = self.bench.cargo()?;
             let judged: Result<Vec<_>, AuditError> = held
                 .par_iter()
                 .filter(|(at, _)| ran.now[*at])
-                .map(|(at, held)| self.judge(*at, &first.built, held))
+                .map(|(at, held)| Ok((*at, self.judge(*at, &first.built, held)?)))
                 .collect();
-            audit.units.extend(judged?);
+            for (at, audited) in judged? {
+                done.push(at);
+                audit.units.push(audited);
+            }
             for (at, held) in held {
                 if !ran.now[at] {
                     let why = "cargo did not build it again".to_owned();
@@ -238,116 +252,29 @@ impl Rounds<'_> {
             }
             disturbed = (0..ran.now.len()).any(|at| ran.now[at] && !group.contains(&at));
         }
-        Ok(())
+        Ok(done)
     }
 
-    /// Lets cargo build in the scratch directory what is to be built.
-    fn cargo(&self) -> Result<Ran, AuditError> {
-        if self.interrupts.came() {
-            return Err(AuditError::Interrupted);
-        }
-        let dirs = &self.plan.dirs;
-        let bin = only_bin(self.plan);
-        let recording = self.inv.elsewhere(&dirs.build, &dirs.target, bin);
-        let started = file_nanos(FileTime::now());
-        let ran = run::recorded(self.cargo, &recording, self.sink, &|_| {})?;
-        if self.interrupts.came() {
-            return Err(AuditError::Interrupted);
-        }
-        if !ran.status.success() {
-            return Err(AuditError::Failed(ran.status));
-        }
-        let built = Built::assign(self.plan, ran.messages);
-        let now = (0..self.plan.units.len())
-            .map(|at| was_built(self.plan, &built, at, started))
-            .collect();
-        Ok(Ran { built, now })
-    }
-
-    /// Copies the files of these units, and takes their fingerprints away.
-    fn make_stale(&self, group: &[usize], built: &Built) -> Result<Vec<(usize, Held)>, AuditError> {
-        let build = &self.plan.dirs.build;
-        let mut scan = Scan::new(build);
-        let mut all = Vec::with_capacity(group.len());
-        for &at in group {
-            let unit = &self.plan.units[at];
-            let Some(place) = &built.places[at] else {
-                continue;
-            };
-            let files = scan.files(&unit.graph, place)?.into_iter();
-            let files = files.map(|file| build.join(file.path)).collect();
-            let aside = build.join("zbuild-held").join(at.to_string());
-            all.push((at, Held::copy(files, &aside)?));
-            let dir = build.join(place.fingerprint_dir());
-            tree::remove(&dir.join(fingerprint_name(&unit.graph)))?;
-        }
-        Ok(all)
-    }
-
-    /// Compares what cargo made with what is recorded.
+    /// Compares what cargo made with what is recorded, and keeps what is in
+    /// question.
     fn judge(&self, at: usize, built: &Built, held: &Held) -> Result<Audited, AuditError> {
-        let unit = &self.plan.units[at];
-        let mut found = Audited {
-            title: unit.title.clone(),
-            differences: Vec::new(),
-        };
-        let (Some(variant), Some(place)) = (&self.decisions[at].variant, &built.places[at]) else {
-            return Ok(found);
-        };
-        let mut note = |path: &str, likeness: Likeness| {
-            if likeness != Likeness::Same {
-                found.differences.push((path.to_owned(), likeness));
-            }
-        };
-        let dirs = &self.plan.dirs;
-        let comparer = Comparer::new(&[
-            (&dirs.build, Utf8Path::new(&variant.home.build)),
-            (&dirs.workspace, Utf8Path::new(&variant.home.workspace)),
-        ]);
-        for file in &variant.files {
-            let path = dirs.build.join(&file.path);
-            let likeness = match fs::read(&path) {
-                Err(_) => Likeness::Real("it is not made".to_owned()),
-                // A script finds what its run before left.
-                Ok(_) if unit.is_run() && held.is_untouched(&path) => {
-                    Likeness::Unproven("the script left it as it was".to_owned())
-                }
-                Ok(new) => {
-                    let old = self.store.blobs().read(&file.blob)?;
-                    comparer.files(&file.path, &old, &new)
-                }
-            };
-            note(&file.path, likeness);
+        let plan = self.bench.plan;
+        match &self.decisions[at].variant {
+            Some(variant) => judge(
+                self.store,
+                plan,
+                at,
+                variant,
+                built,
+                held,
+                &|number, new| self.kept.keep(at, number, new),
+            ),
+            // Only what is recorded is chosen.
+            None => Ok(Audited {
+                title: plan.units[at].title.clone(),
+                differences: Vec::new(),
+            }),
         }
-        let made = Scan::new(&dirs.build).files(&unit.graph, place)?;
-        for file in made.iter().filter(|file| !file.role.is_packed()) {
-            if !variant.files.iter().any(|known| known.path == file.path) {
-                note(&file.path, Likeness::Real("it is not recorded".to_owned()));
-            }
-        }
-        for (path, likeness) in self.texts(variant)? {
-            note(&path, likeness);
-        }
-        Ok(found)
-    }
-
-    /// The same of a script's stdout and of rustc's dep-info.
-    fn texts(&self, variant: &Variant) -> Result<Vec<(String, Likeness)>, AuditError> {
-        let dirs = &self.plan.dirs;
-        let pack = decode_pack(&self.store.blobs().read(&variant.pack)?);
-        let texts = pack.into_iter().flat_map(|pack| pack.files);
-        // cargo shows a script's stderr if it fails, and reads it no more.
-        let counts = |path: &str| Utf8Path::new(path).file_name() != Some("stderr");
-        let texts = texts.filter(|file| file.role == Role::Text && counts(&file.path));
-        let compared = texts.map(|file| {
-            let likeness = match fs::read(dirs.build.join(&file.path)) {
-                Ok(new) if dirs.unroot_text(&new) == file.content => Likeness::Same,
-                Ok(_) => Likeness::Real("its content".to_owned()),
-                Err(_) => Likeness::Real("it is not made".to_owned()),
-            };
-            (file.path, likeness)
-        });
-        Ok(compared.collect())
     }
 }
 
@@ -361,7 +288,7 @@ mod tests {
             sample,
             seed,
             base: Utf8Path::new(""),
-            progress: &|_, _| {},
+            progress: &|_, _, _| {},
         };
         let all: Vec<usize> = (0..100).collect();
         let choose = |sample, seed| choose(all.clone(), &wanted(sample, seed));

@@ -20,7 +20,7 @@ use super::scan::is_debug;
 use crate::event::Likeness;
 
 /// How long a hash in crate metadata is (rustc: `Fingerprint`, `Hash128`).
-const HASH: usize = 16;
+pub const HASH: usize = 16;
 
 /// Compares files of a build here with those of a record.
 pub struct Comparer {
@@ -63,7 +63,7 @@ impl Comparer {
 
     /// The bytes as the record would have them, and how often they name one of
     /// the directories.
-    fn moved<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, usize) {
+    pub fn moved<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, usize) {
         let mut moved = Cow::Borrowed(bytes);
         let mut count = 0;
         for (finder, here, there) in &self.names {
@@ -87,12 +87,20 @@ impl Comparer {
 
     /// How a file of the record and the one made here are alike.
     pub fn files(&self, name: &str, old: &[u8], new: &[u8]) -> Likeness {
+        let parts = self.parts(name, old, new).into_iter();
+        let likenesses = parts.map(|part| part.likeness);
+        likenesses.max().unwrap_or(Likeness::Same)
+    }
+
+    /// The parts in which they differ; none if they are the same.
+    pub fn parts<'a>(&self, name: &str, old: &'a [u8], new: &'a [u8]) -> Vec<Part<'a>> {
+        let whole = |likeness| vec![Part::new((0, 0), old, new, likeness)];
         match old == new {
-            true => Likeness::Same,
-            false if name.ends_with(".rmeta") => self.metadata(name, old, new),
+            true => Vec::new(),
+            false if name.ends_with(".rmeta") => whole(self.metadata(name, old, new)),
             false if old.starts_with(b"!<arch>\n") => self.archives(old, new),
-            false if Object::parse(old).is_ok() => self.objects("", old, new),
-            false => self.bytes("its content", old, new),
+            false if Object::parse(old).is_ok() => self.objects(0, "", old, new),
+            false => self.lines(old, new),
         }
     }
 
@@ -107,34 +115,69 @@ impl Comparer {
         }
     }
 
-    fn archives(&self, old: &[u8], new: &[u8]) -> Likeness {
-        let (Some(old), Some(new)) = (members(old), members(new)) else {
-            return Likeness::Real("an archive that cannot be read".to_owned());
+    /// Line by line if both have as many, else as a whole.
+    fn lines<'a>(&self, old: &'a [u8], new: &'a [u8]) -> Vec<Part<'a>> {
+        let lines = |bytes: &'a [u8]| -> Option<Vec<&'a [u8]>> {
+            let text = std::str::from_utf8(bytes).ok()?;
+            Some(text.split_inclusive('\n').map(str::as_bytes).collect())
+        };
+        let (olds, news) = match (lines(old), lines(new)) {
+            (Some(olds), Some(news)) if olds.len() == news.len() => (olds, news),
+            _ => {
+                let likeness = self.bytes("its content", old, new);
+                return vec![Part::new(WHOLE, old, new, likeness)];
+            }
+        };
+        let pairs = olds.into_iter().zip(news).enumerate();
+        let differing = pairs.filter(|(_, (old, new))| old != new);
+        let parts = differing.map(|(at, (old, new))| {
+            let likeness = self.bytes(&format!("line {}", at + 1), old, new);
+            Part::new((0, at), old, new, likeness)
+        });
+        parts.collect()
+    }
+
+    fn archives<'a>(&self, old: &'a [u8], new: &'a [u8]) -> Vec<Part<'a>> {
+        let real = |what: &str| vec![Part::new(WHOLE, old, new, Likeness::Real(what.to_owned()))];
+        let (Some(olds), Some(news)) = (members(old), members(new)) else {
+            return real("an archive that cannot be read");
         };
         let names = |members: &[Member<'_>]| -> Vec<String> {
             members.iter().map(|member| member.name.clone()).collect()
         };
-        if names(&old) != names(&new) {
-            return Likeness::Real("the names of its members".to_owned());
+        if names(&olds) != names(&news) {
+            return real("the names of its members");
         }
-        let mut worst = Likeness::Session;
-        for (old, new) in old.iter().zip(&new) {
-            worst = worst.max(match old.name.as_str() {
-                _ if old.data == new.data => Likeness::Same,
+        let mut parts = vec![Part::new(WHOLE, &[], &[], Likeness::Session)];
+        for (at, (old, new)) in olds.iter().zip(&news).enumerate() {
+            let likeness = match old.name.as_str() {
+                _ if old.data == new.data => continue,
                 // Symbol tables: they follow from the members.
-                "/" | "//" | "/SYM64/" | "__.SYMDEF" => Likeness::Session,
+                "/" | "//" | "/SYM64/" | "__.SYMDEF" => continue,
                 name if name.ends_with(".rmeta") => self.metadata(name, old.data, new.data),
-                name if Object::parse(old.data).is_ok() => self.objects(name, old.data, new.data),
+                name if Object::parse(old.data).is_ok() => {
+                    parts.extend(self.objects(at, name, old.data, new.data));
+                    continue;
+                }
                 name => self.bytes(name, old.data, new.data),
-            });
+            };
+            parts.push(Part::new((at, 0), old.data, new.data, likeness));
         }
-        worst
+        parts
     }
 
     /// Section by section. What lies between the sections only says where they
-    /// are, and when the file was made.
-    fn objects(&self, name: &str, old: &[u8], new: &[u8]) -> Likeness {
-        let unreadable = || Likeness::Real(format!("{name}: an object that cannot be read"));
+    /// are, and when the file was made. `member` is the object's place.
+    fn objects<'a>(
+        &self,
+        member: usize,
+        name: &str,
+        old: &'a [u8],
+        new: &'a [u8],
+    ) -> Vec<Part<'a>> {
+        let real =
+            |what: String| vec![Part::new((member, WHOLE.1), old, new, Likeness::Real(what))];
+        let unreadable = || real(format!("{name}: an object that cannot be read"));
         let (Ok(there), Ok(here)) = (Object::parse(old), Object::parse(new)) else {
             return unreadable();
         };
@@ -147,10 +190,10 @@ impl Comparer {
         };
         let is_same = there.architecture() == here.architecture() && there.entry() == here.entry();
         if olds.len() != news.len() || !is_same {
-            return Likeness::Real(format!("the sections of {name}").trim_end().to_owned());
+            return real(format!("the sections of {name}").trim_end().to_owned());
         }
-        let mut worst = Likeness::Headers;
-        for (old, new) in olds.iter().zip(&news) {
+        let mut parts = vec![Part::new((member, WHOLE.1), &[], &[], Likeness::Headers)];
+        for (at, (old, new)) in olds.iter().zip(&news).enumerate() {
             let (Ok(label), Ok(other)) = (old.name(), new.name()) else {
                 return unreadable();
             };
@@ -172,9 +215,11 @@ impl Comparer {
             {
                 found = Likeness::Real(told(label));
             }
-            worst = worst.max(found);
+            if found != Likeness::Same {
+                parts.push(Part::new((member, at), before, after, found));
+            }
         }
-        worst
+        parts
     }
 
     /// Crate metadata cannot be taken apart. But it is no longer or shorter for
@@ -198,6 +243,32 @@ impl Comparer {
                 "{what}: crate metadata as long as it was, in another order or with other values"
             )),
             _ => Likeness::Real(what.to_owned()),
+        }
+    }
+}
+
+/// A part of a file in which two builds differ: a section, a member, a line.
+pub struct Part<'a> {
+    /// Which one: the same in every build that has the same parts.
+    pub place: (usize, usize),
+    /// What the one build has there.
+    pub old: &'a [u8],
+    /// What the other one has.
+    pub new: &'a [u8],
+    /// How they are alike.
+    pub likeness: Likeness,
+}
+
+/// The place of what is no part: all of a file.
+const WHOLE: (usize, usize) = (usize::MAX, usize::MAX);
+
+impl<'a> Part<'a> {
+    fn new(place: (usize, usize), old: &'a [u8], new: &'a [u8], likeness: Likeness) -> Part<'a> {
+        Part {
+            place,
+            old,
+            new,
+            likeness,
         }
     }
 }
@@ -327,8 +398,13 @@ mod tests {
         let files = |old: &[u8], new: &[u8]| comparer().files("out/x.rs", old, new);
         assert_eq!(files(b"a", b"a"), Likeness::Same);
         assert_eq!(files(b"/away/t/x", b"/here/t/x"), Likeness::Directory);
-        let real = Likeness::Real("its content".into());
-        assert_eq!(files(b"/away/t/x", b"/here/t/y"), real);
+        let real = |what: &str| Likeness::Real(what.into());
+        assert_eq!(files(b"/away/t/x", b"/here/t/y"), real("line 1"));
+        assert_eq!(files(b"a\nb\nc\n", b"a\nd\nc\n"), real("line 2"));
+        assert_eq!(files(b"a\nb\nc\n", b"a\nb\nc"), real("line 3"));
+        for new in [&b"a\nb\n"[..], b"a\xff\nb\nc\n"] {
+            assert_eq!(files(b"a\nb\nc\n", new), real("its content"));
+        }
     }
 
     #[test]

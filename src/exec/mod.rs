@@ -8,12 +8,15 @@
 
 mod account;
 pub mod audit;
+mod bench;
 pub mod capture;
 mod compare;
+mod control;
 mod doubt;
 pub mod executables;
 #[cfg(test)]
 mod fixtures;
+mod judge;
 pub mod macros;
 mod notes;
 mod origins;

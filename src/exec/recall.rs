@@ -31,12 +31,7 @@ impl Session<'_> {
     /// `anew` if cargo is to be asked for the plan in any case: only then it is
     /// known what the keys are made of.
     pub(super) fn outlook(&self, anew: bool) -> Result<Outlook, SessionError> {
-        let cwd = working_dir(self.inv)?;
-        let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
-        let mut remembered = match anew {
-            true => self.plan_anew(&cwd, self.known(&name))?,
-            false => self.recall(&cwd, &name)?,
-        };
+        let mut remembered = self.planned(anew)?;
         let guard = self.store.guard();
         self.recall_shared(&mut remembered.state);
         Ok(Outlook {
@@ -44,6 +39,16 @@ impl Session<'_> {
             remembered,
             _guard: guard,
         })
+    }
+
+    /// The plan alone.
+    pub(super) fn planned(&self, anew: bool) -> Result<Remembered, SessionError> {
+        let cwd = working_dir(self.inv)?;
+        let name = key::of_invocation(&self.cargo.program(), &cwd, self.inv);
+        match anew {
+            true => self.plan_anew(&cwd, self.known(&name)),
+            false => self.recall(&cwd, &name),
+        }
     }
 
     /// What is remembered of a build under this name.

@@ -49,20 +49,66 @@ impl Scratch {
         Ok(Scratch { _temp: temp, dir })
     }
 
-    /// The same plan with this directory in the place of its own.
-    pub fn plan(&self, plan: &Plan) -> Plan {
-        let together = plan.dirs.target == plan.dirs.build;
-        Plan {
-            dirs: Dirs {
-                build: self.dir.clone(),
-                target: match together {
-                    true => self.dir.clone(),
-                    false => self.dir.join("zbuild-target"),
-                },
-                ..plan.dirs.clone()
+    /// The same directories with this one in the place of cargo's.
+    pub fn dirs(&self, dirs: &Dirs) -> Dirs {
+        let together = dirs.target == dirs.build;
+        Dirs {
+            build: self.dir.clone(),
+            target: match together {
+                true => self.dir.clone(),
+                false => self.dir.join("zbuild-target"),
             },
+            ..dirs.clone()
+        }
+    }
+
+    /// The same plan in this directory.
+    pub fn plan(&self, plan: &Plan) -> Plan {
+        Plan {
+            dirs: self.dirs(&plan.dirs),
             ..plan.clone()
         }
+    }
+}
+
+/// What a build made of files, kept beyond its scratch directory.
+pub struct Kept {
+    temp: tempfile::TempDir,
+}
+
+impl Kept {
+    /// An empty one below `base`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(base: &Utf8Path) -> std::io::Result<Kept> {
+        let mut builder = tempfile::Builder::new();
+        let temp = builder.prefix("zbuild-audit-kept-").tempdir_in(base)?;
+        Ok(Kept { temp })
+    }
+
+    /// Keeps a file of a unit.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, unit: usize, number: usize, bytes: &[u8]) -> std::io::Result<()> {
+        fs::write(self.place(unit, number), bytes)
+    }
+
+    /// A file of a unit, if it was kept.
+    ///
+    /// # Errors
+    /// When it was and cannot be read.
+    pub fn take(&self, unit: usize, number: usize) -> std::io::Result<Option<Vec<u8>>> {
+        match fs::read(self.place(unit, number)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn place(&self, unit: usize, number: usize) -> std::path::PathBuf {
+        self.temp.path().join(format!("{unit}-{number}"))
     }
 }
 

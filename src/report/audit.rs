@@ -50,7 +50,7 @@ pub fn json(audit: &Audit, command: &str, seed: Option<u64>) -> Value {
 }
 
 /// The classes of findings, the worst at the end.
-const CLASSES: [&str; 4] = ["same", "benign", "unproven", "real"];
+const CLASSES: [&str; 5] = ["same", "benign", "unsteady", "unproven", "real"];
 
 /// The name of a kind of difference for programs.
 fn kind(likeness: &Likeness) -> &'static str {
@@ -61,6 +61,9 @@ fn kind(likeness: &Likeness) -> &'static str {
         Likeness::Directory => "directory",
         Likeness::Debug => "debug",
         Likeness::SourceMap => "source_map",
+        Likeness::Control => "control",
+        Likeness::Reproduced => "reproduced",
+        Likeness::Unsteady(_) => "unsteady",
         Likeness::Unproven(_) => "unproven",
         Likeness::Real(_) => "real",
     }
@@ -111,6 +114,9 @@ pub fn text(audit: &Audit, seed: Option<u64>, verbose: bool) -> String {
         Likeness::Directory,
         Likeness::Debug,
         Likeness::SourceMap,
+        Likeness::Control,
+        Likeness::Reproduced,
+        Likeness::Unsteady(String::new()),
         Likeness::Unproven(String::new()),
         Likeness::Real(String::new()),
     ];
@@ -123,6 +129,7 @@ pub fn text(audit: &Audit, seed: Option<u64>, verbose: bool) -> String {
         if count > 0 || always {
             let (what, how) = match &kind {
                 Likeness::Same => ("same", "the same bytes"),
+                Likeness::Unsteady(_) => ("unsteady", "never built the same twice (see -v)"),
                 Likeness::Unproven(_) => ("unproven", "cannot be told apart (see -v)"),
                 Likeness::Real(_) => ("real", "real differences"),
                 kind => word(kind),
@@ -148,6 +155,15 @@ fn word(likeness: &Likeness) -> (&'static str, &str) {
             "benign",
             "the directory's name and its hashes in crate metadata",
         ),
+        Likeness::Control => (
+            "benign",
+            "hashes in which two builds by cargo differ as well",
+        ),
+        Likeness::Reproduced => (
+            "benign",
+            "the order of tables, or the like: cargo makes it as recorded if it builds it alone",
+        ),
+        Likeness::Unsteady(what) => ("unsteady", what),
         Likeness::Unproven(what) => ("unproven", what),
         Likeness::Real(what) => ("real", what),
     }
