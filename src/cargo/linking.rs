@@ -230,10 +230,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = Utf8Path::from_path(dir.path()).unwrap();
         fs::create_dir(dir.join("lib")).unwrap();
-        for name in ["a.o", "b.x", "c.map", "lib/d.x", "lib/libe.a", "lib/f.so"] {
+        let names = [
+            "a.o",
+            "b.x",
+            "c.map",
+            "-g",
+            "lib/d.x",
+            "lib/libe.a",
+            "lib/f.so",
+        ];
+        for name in names {
             fs::write(dir.join(name), "").unwrap();
         }
-        let args = "a.o -Tb.x -Wl,--version-script=c.map -Wl,-T,d.x -nostartfiles @missing";
+        let args = "a.o -Tb.x -Wl,--version-script=c.map -Wl,-T,d.x -nostartfiles -g @missing";
         let search = words("native=lib");
         let found = named_files(&words(args), &search, dir);
         let expected = ["a.o", "b.x", "c.map", "lib/d.x"].map(|name| dir.join(name));
@@ -257,8 +266,37 @@ mod tests {
             fs::write(dir.join(format!("lib{number}.a")), "").unwrap();
         }
         assert_eq!(names(dir, false).unwrap().len(), MAX_LIBRARIES);
+        assert_eq!(libraries(".", dir).unwrap().len(), MAX_LIBRARIES);
         fs::write(dir.join("one-more.a"), "").unwrap();
+        assert!(libraries(".", dir).unwrap().is_empty());
         assert_eq!(names(dir, true).unwrap(), ["*.a", "libb.so"]);
         assert!(names(&dir.join("liba.a"), true).is_err(), "no directory");
+    }
+
+    #[test]
+    fn settings_give_flags_as_texts_and_as_lists() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        fs::write(dir.join("a.o"), "").unwrap();
+        let table = r#"
+            build.rustflags = "-L native=one"
+            [target.x]
+            rustflags = ["-Lnative=two", "-C", "link-arg=a.o"]
+            [target.x.links]
+            rustc-flags = "-L three"
+            rustc-link-search = ["native=four"]
+        "#;
+        let config = Config {
+            files: vec![super::super::config::ConfigFile {
+                path: dir.join("config.toml"),
+                table: table.parse().unwrap(),
+            }],
+            candidates: Vec::new(),
+        };
+        let linked = of_settings(&config, dir);
+        assert!(linked.files.contains(&dir.join("a.o")));
+        // After those of the environment.
+        let expected = ["one", "two", "three", "four"].map(|name| dir.join(name));
+        assert!(linked.dirs.ends_with(&expected), "{:?}", linked.dirs);
     }
 }
