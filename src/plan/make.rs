@@ -3,6 +3,8 @@
 //! This costs as much as a no-op of cargo's, so its result is remembered (see
 //! [`super::state`]) together with everything that it rests on.
 
+use std::ffi::OsString;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::inputs::{Memo, Stamp};
@@ -110,7 +112,7 @@ pub fn make(
         &dirs,
         &config,
         &[inv.unstable.clone(), roots(&graph)].concat(),
-        has_target(inv, &config),
+        has_target(inv, &config, std::env::var_os("CARGO_BUILD_TARGET")),
         &toolchain,
         files,
         &|path| memo.file(path).ok(),
@@ -127,7 +129,7 @@ pub fn make(
             warnings: only_warnings(&warnings),
             wrapped: !key::wrappers(&config).is_empty(),
             term: term(&config),
-            judges_warnings: judges_warnings(&config),
+            judges_warnings: judges_warnings(&config, std::env::var("CARGO_BUILD_WARNINGS").ok()),
             units,
             dirs,
         },
@@ -210,8 +212,7 @@ fn term(config: &Config) -> Term {
 /// Whether warnings are not simply shown: `build.warnings` hides them or fails
 /// the build for them, the fresh ones included. Older cargos do not know it,
 /// and are started once too often at worst.
-fn judges_warnings(config: &Config) -> bool {
-    let from_env = std::env::var("CARGO_BUILD_WARNINGS").ok();
+fn judges_warnings(config: &Config, from_env: Option<String>) -> bool {
     let from_config = || {
         config
             .string("build", "warnings")
@@ -225,14 +226,14 @@ fn judges_warnings(config: &Config) -> bool {
 /// Whether the build is for a named target: flags from the configuration then
 /// do not apply to host units, which look the same in the graph (cargo:
 /// `compute_metadata`, rust-lang/cargo#14253).
-fn has_target(inv: &Invocation, config: &Config) -> bool {
+fn has_target(inv: &Invocation, config: &Config, from_env: Option<OsString>) -> bool {
     let in_config = |file: &crate::cargo::config::ConfigFile| {
         file.table
             .get("build")
             .is_some_and(|build| build.get("target").is_some())
     };
     !inv.targets.is_empty()
-        || std::env::var_os("CARGO_BUILD_TARGET").is_some_and(|v| !v.is_empty())
+        || from_env.is_some_and(|v| !v.is_empty())
         || config.files.iter().any(in_config)
 }
 
@@ -330,7 +331,7 @@ fn watch_surroundings(
             watcher.add(dir.join(name), WatchKind::File);
         }
     }
-    if let Some(path) = rustup_settings() {
+    if let Some(path) = rustup_settings(std::env::var("RUSTUP_HOME").ok()) {
         watcher.add(path, WatchKind::File);
     }
     for path in toolchain.files.iter().chain(&toolchain.dirs) {
@@ -391,9 +392,8 @@ fn member_patterns(manifest: &Utf8Path) -> Vec<String> {
         .collect()
 }
 
-fn rustup_settings() -> Option<Utf8PathBuf> {
-    let given = std::env::var("RUSTUP_HOME").ok().filter(|v| !v.is_empty());
-    let home = match given {
+fn rustup_settings(given: Option<String>) -> Option<Utf8PathBuf> {
+    let home = match given.filter(|v| !v.is_empty()) {
         Some(home) => home.into(),
         None => etcetera::home_dir().ok()?.join(".rustup"),
     };
@@ -580,3 +580,6 @@ fn finished(graph: &UnitGraph) -> String {
         profile.name
     )
 }
+
+#[cfg(test)]
+mod tests;

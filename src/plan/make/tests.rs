@@ -1,0 +1,339 @@
+//! What a plan makes of cargo's answers, held: settings, units, watches.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::cargo::config::ConfigFile;
+use crate::plan::fixtures::{self, graph_unit, write};
+
+fn config(text: &str) -> Config {
+    Config {
+        files: vec![ConfigFile {
+            path: "/ws/.cargo/config.toml".into(),
+            table: text.parse().unwrap(),
+        }],
+        candidates: Vec::new(),
+    }
+}
+
+fn inv(verb: &str, args: &[&str]) -> Invocation {
+    Invocation::parse(verb, args.iter().map(|arg| (*arg).to_owned()).collect())
+}
+
+/// Units that rest on nothing.
+fn graph(modes: &[&str]) -> UnitGraph {
+    let unit = |mode: &&str| GraphUnit {
+        dependencies: Vec::new(),
+        ..graph_unit(mode, "lib", &["lib"])
+    };
+    UnitGraph {
+        units: modes.iter().map(unit).collect(),
+        roots: vec![0],
+    }
+}
+
+fn package(name: &str, dir: &Utf8Path, origin: Origin) -> Package {
+    Package {
+        name: name.to_owned(),
+        version: "0.1.0".to_owned(),
+        manifest_path: dir.join("Cargo.toml"),
+        origin,
+    }
+}
+
+/// With one package by the id of its units.
+fn workspace(dirs: &Dirs, pkg_id: &str, package: Package) -> Workspace {
+    Workspace {
+        root: dirs.workspace.clone(),
+        target_dir: dirs.target.clone(),
+        build_dir: dirs.build.clone(),
+        packages: HashMap::from([(pkg_id.to_owned(), package)]),
+    }
+}
+
+fn compiler() -> Toolchain {
+    Toolchain {
+        rustc: "rustc".into(),
+        verbose_version: String::new(),
+        host: String::new(),
+        cargo_version: String::new(),
+        files: Vec::new(),
+        dirs: Vec::new(),
+    }
+}
+
+const ID: &str = "path+file:///ws/app#0.1.0";
+
+#[test]
+fn only_cargo_makes_documentation_and_what_is_linted() {
+    let dirs = fixtures::dirs("/ws".into());
+    let left = |verb: &str, origin, modes: &[&str]| -> Vec<String> {
+        let workspace = workspace(&dirs, ID, package("app", "/ws/app".into(), origin));
+        let mut graph = graph(modes);
+        leave_to_cargo(&mut graph, &inv(verb, &[]), &workspace).unwrap();
+        graph.units.into_iter().map(|unit| unit.mode).collect()
+    };
+    let all = ["build", "check", "test", "run-custom-build", "doc"];
+    assert_eq!(left("test", Origin::Member, &all), all[..4]);
+    assert_eq!(left("test", Origin::Member, &all[..1]), all[..1]);
+    assert_eq!(left("clippy", Origin::Member, &all), ["run-custom-build"]);
+    assert_eq!(left("clippy", Origin::External, &all), all[..4]);
+}
+
+#[test]
+fn flags_that_name_a_sysroot_are_found() {
+    let none = config("");
+    assert!(!names_a_sysroot(&inv("build", &["-v"]), &none));
+    assert!(names_a_sysroot(
+        &inv("rustc", &["--", "--sysroot=/x"]),
+        &none
+    ));
+    let given = config("build.rustflags = ['--sysroot', '/x']");
+    assert!(names_a_sysroot(&inv("build", &[]), &given));
+}
+
+#[test]
+fn warnings_are_kept_and_status_lines_are_not() {
+    let kept = [
+        "warning: unused manifest key",
+        // As wide as a status word, but no word; a word, but no status.
+        "Note: a path is",
+        "     warning text",
+        "Abcdefghijklm",
+        "          In x",
+    ];
+    let mut printed = kept.to_vec();
+    printed.insert(0, "    Blocking waiting for file lock");
+    printed.insert(3, "     Locking 5 packages");
+    printed.insert(5, "         Foo bar");
+    printed.push("\u{1b}[32m    Updating\u{1b}[0m crates.io index\n");
+    assert_eq!(only_warnings(&printed.join("\n")), kept.join("\n"));
+}
+
+#[test]
+fn settings_are_read() {
+    let text = "term.quiet = true\nterm.verbose = false\nterm.color = 'never'\n\
+                term.progress.when = 'always'";
+    let found = term(&config(text));
+    let expected = Term {
+        quiet: Some(true),
+        verbose: Some(false),
+        color: Some("never".into()),
+        progress: Some("always".into()),
+    };
+    assert_eq!(found, expected);
+
+    let deny = config("build.warnings = 'deny'");
+    assert!(judges_warnings(&deny, None));
+    assert!(!judges_warnings(&deny, Some("warn".into())));
+    assert!(!judges_warnings(&config("build.warnings = 'warn'"), None));
+    assert!(!judges_warnings(&config(""), None));
+
+    let plain = inv("build", &[]);
+    let none = config("");
+    assert!(!has_target(&plain, &none, None));
+    assert!(!has_target(&plain, &none, Some("".into())));
+    assert!(has_target(&plain, &none, Some("x".into())));
+    assert!(has_target(&plain, &config("build.target = 'x'"), None));
+    assert!(has_target(&inv("build", &["--target", "x"]), &none, None));
+
+    let given = rustup_settings(Some("/rustup".into())).unwrap();
+    assert_eq!(given, Utf8Path::new("/rustup").join("settings.toml"));
+    let home = rustup_settings(Some(String::new()));
+    assert!(home.unwrap().ends_with(".rustup/settings.toml"));
+}
+
+#[test]
+fn roots_count_with_link_time_optimisation() {
+    let mut graph = graph(&["test", "build"]);
+    graph.roots = vec![0, 1];
+    for lto in [json!("false"), json!("off"), json!(null)] {
+        graph.units[0].raw["profile"]["lto"] = lto;
+        assert!(roots(&graph).is_empty());
+    }
+    graph.units[0].raw["profile"]["lto"] = json!("thin");
+    let of = |mode| format!("app [\"lib\"] [\"lib\"] {mode}");
+    assert_eq!(roots(&graph), [of("build"), of("test")]);
+}
+
+#[test]
+fn members_with_wildcards_are_patterns() {
+    let (_guard, dir) = fixtures::dir();
+    let manifest = dir.join("Cargo.toml");
+    assert!(member_patterns(&manifest).is_empty());
+    let text = "[workspace]\nmembers = ['a', 'crates/*']\ndefault-members = ['b?', 'c']";
+    write(&manifest, text);
+    assert_eq!(member_patterns(&manifest), ["crates/*", "b?"]);
+}
+
+#[test]
+fn surroundings_are_watched() {
+    let (_guard, dir) = fixtures::dir();
+    let dirs = fixtures::dirs(&dir);
+    let watched = |origin| {
+        let workspace = workspace(&dirs, ID, package("app", &dir.join("app"), origin));
+        let mut config = config("");
+        config.candidates.push(dir.join("config.toml"));
+        let mut watcher = Watcher::default();
+        let cargo = Cargo::find(None);
+        let inv = inv("build", &[]);
+        watch_surroundings(
+            &mut watcher,
+            &cargo,
+            &inv,
+            &dir,
+            &config,
+            &compiler(),
+            &workspace,
+        );
+        let watches = watcher.finish();
+        let paths: Vec<Utf8PathBuf> = watches.into_iter().map(|watch| watch.path).collect();
+        paths
+    };
+    for origin in [Origin::Member, Origin::Path] {
+        let paths = watched(origin);
+        let names = ["Cargo.toml", "Cargo.lock", "config.toml", "rust-toolchain"];
+        for name in names.into_iter().chain(["app/Cargo.toml", "app/build.rs"]) {
+            assert!(paths.contains(&dir.join(name)), "{name}");
+        }
+    }
+    assert!(!watched(Origin::External).contains(&dir.join("app/Cargo.toml")));
+}
+
+#[test]
+fn units_are_planned_with_their_keys() {
+    let dirs = fixtures::dirs("/ws".into());
+    let workspace = workspace(
+        &dirs,
+        ID,
+        package("app", "/ws/app".into(), Origin::External),
+    );
+    let none = config("");
+    let common = Common::new(
+        &dirs,
+        &none,
+        &[],
+        false,
+        &compiler(),
+        Digest::of(b""),
+        &|_| None,
+    );
+    let plan = |inv: &Invocation| {
+        let mut graph = graph(&["build", "doc", "run-custom-build", "build"]);
+        graph.units[0].dependencies = vec![2];
+        graph.units[3].dependencies = vec![1];
+        let mut watcher = Watcher::default();
+        plan_units(&graph, inv, &dirs, &workspace, &common, &mut watcher).unwrap()
+    };
+    let (units, noted) = plan(&inv("build", &["--", "-Cx"]));
+    let facts = |unit: &PlanUnit| (unit.action, unit.rank, unit.is_root, unit.deps.clone());
+    assert_eq!(
+        units.iter().map(facts).collect::<Vec<_>>(),
+        [
+            (Action::RunScript, 2, false, vec![]),
+            (Action::Compile, 0, true, vec![0]),
+            (Action::Other, 1, false, vec![]),
+            (Action::Compile, 3, false, vec![2]),
+        ]
+    );
+    assert_eq!(units[2].key, Err("mode doc".into()));
+    assert_eq!(units[3].key, Err(format!("depends on {}", units[2].title)));
+    let keys: Vec<Digest> = noted.iter().map(|noted| noted.key).collect();
+    assert_eq!(
+        [Ok(keys[0]), Ok(keys[1])],
+        [0, 1].map(|at| units[at].key.clone())
+    );
+    assert_eq!(noted[0].unit, "app app lib run-custom-build");
+    assert!(units[0].external && units[0].graph.raw.is_null());
+    // What `cargo rustc` adds is for the root alone.
+    let (with, _) = plan(&inv("rustc", &["--", "-Cx"]));
+    assert_eq!(with[0].key, units[0].key);
+    assert_ne!(with[1].key, units[1].key);
+}
+
+#[test]
+fn a_unit_is_compiled_where_cargo_compiles_it() {
+    let dirs = fixtures::dirs("/ws".into());
+    let planned = |pkg_id: &str, source: &str, origin| {
+        let mut unit = graph_unit("build", "lib", &["lib"]);
+        unit.pkg_id = pkg_id.to_owned();
+        unit.target.src_path = source.to_owned();
+        let package = package("app", "/p/app".into(), origin);
+        let key = Ok(Digest::of(b""));
+        plan_unit(&unit, &package, &dirs, Action::Compile, key, Vec::new())
+    };
+    let member = planned(ID, "/ws/app/src/lib.rs", Origin::Member);
+    assert_eq!(member.compile_dir, "/ws");
+    assert!(!member.external && member.shows_warnings);
+    assert!(!member.linkable, "it is compiled incrementally");
+    assert_eq!(member.dep_names, ["dep"]);
+    assert_eq!(member.package_dir, "/p/app");
+    let path = planned(ID, "/p/app/src/lib.rs", Origin::Path);
+    assert_eq!(path.compile_dir, "/p/app");
+    let vendored = planned("registry+x#app", "/ws/vendor/src/lib.rs", Origin::External);
+    assert_eq!(vendored.compile_dir, "/p/app");
+    assert!(vendored.external);
+}
+
+#[test]
+fn titles_name_units() {
+    let dir = Utf8Path::new("/ws/app");
+    for (mode, kind, test, what) in [
+        (
+            "run-custom-build",
+            "custom-build",
+            false,
+            "build script run",
+        ),
+        ("build", "custom-build", false, "build script"),
+        ("build", "proc-macro", false, "proc-macro"),
+        ("build", "lib", false, "lib"),
+        ("test", "lib", true, "lib \"app\" test"),
+        ("build", "bin", false, "bin \"app\""),
+        ("test", "bin", true, "bin \"app\" test"),
+    ] {
+        let mut unit = graph_unit(mode, kind, &["lib"]);
+        unit.test = test;
+        let package = package("app", dir, Origin::Member);
+        assert_eq!(title(&unit, &package), format!("app 0.1.0 ({what})"));
+    }
+}
+
+#[test]
+fn target_specifications_are_read_and_watched() {
+    let (_guard, dir) = fixtures::dir();
+    let file = dir.join("x.json");
+    let of = |platform: Option<&str>| {
+        let mut unit = graph_unit("build", "lib", &["lib"]);
+        unit.platform = platform.map(str::to_owned);
+        let mut watcher = Watcher::default();
+        let digest = target_spec(&unit, &mut watcher);
+        (digest.ok(), watcher.finish().len())
+    };
+    assert_eq!(of(None), (Some(None), 0));
+    assert_eq!(of(Some("x86_64-unknown-linux-gnu")), (Some(None), 0));
+    assert_eq!(of(Some(file.as_str())), (None, 1));
+    write(&file, "{}");
+    let digest = Some(Digest::of(b"{}"));
+    assert_eq!(of(Some(file.as_str())), (Some(digest), 1));
+}
+
+#[test]
+fn the_last_line_names_the_profile() {
+    let mut graph = graph(&["build"]);
+    let mut of = |opt_level: &str, debuginfo: &str| {
+        let profile = &mut graph.units[0].profile;
+        profile.opt_level = opt_level.to_owned();
+        profile.debuginfo = debuginfo.to_owned();
+        finished(&graph)
+    };
+    for (opt_level, debuginfo, what) in [
+        ("0", "2", "[unoptimized + debuginfo]"),
+        ("3", "0", "[optimized]"),
+    ] {
+        let expected = format!("`dev` profile {what} target(s)");
+        assert_eq!(of(opt_level, debuginfo), expected);
+    }
+}
