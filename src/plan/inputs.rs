@@ -322,6 +322,33 @@ mod tests {
     }
 
     #[test]
+    fn shared_libraries_of_the_build_itself_do_not_count() {
+        let (_guard, dir) = dir();
+        let dirs = Dirs {
+            workspace: dir.join("ws"),
+            build: dir.join("build"),
+            target: dir.join("target"),
+            cargo_home: dir.join("home"),
+        };
+        let names = |top: &Utf8Path, name: &str| {
+            let libs = top.join("libs");
+            let _ = fs::remove_dir_all(&libs);
+            fs::create_dir_all(&libs).unwrap();
+            fs::write(libs.join(name), "").unwrap();
+            Memo::default().libraries(&libs, &dirs).unwrap()
+        };
+        let none = names(&dirs.workspace, "README");
+        for (top, counts) in [
+            (&dirs.workspace, true),
+            (&dirs.build, false),
+            (&dirs.target, false),
+        ] {
+            assert_eq!(names(top, "libx.so") != none, counts, "{top}");
+            assert_ne!(names(top, "libx.a"), none, "{top}");
+        }
+    }
+
+    #[test]
     fn a_settled_file_is_read_once_until_it_changes() {
         let (_guard, dir) = dir();
         let file = dir.join("a");

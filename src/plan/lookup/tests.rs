@@ -369,6 +369,10 @@ fn every_difference_is_a_miss_with_its_reason() {
                 MissReason::Input("a.rs".into()),
             ),
             (
+                with(&|v| v.inputs = vec![bench.input("libs", InputKind::Libraries, "others")]),
+                MissReason::Input("the list of libraries in libs".into()),
+            ),
+            (
                 with(&|v| v.inputs = vec![dated.clone()]),
                 MissReason::Input(format!("the time of {soon}")),
             ),
