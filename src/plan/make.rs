@@ -80,14 +80,7 @@ pub fn make(
     let (mut graph, warnings) =
         graph.map_err(|_| PlanError::Surroundings("the planning thread failed".into()))??;
     let (workspace, toolchain) = rest?;
-    if let Some(minor) = toolchain
-        .cargo_minor()
-        .filter(|&minor| minor < OLDEST_CARGO)
-    {
-        return Err(PlanError::Surroundings(format!(
-            "cargo 1.{minor} is older than 1.{OLDEST_CARGO}, the oldest that is supported"
-        )));
-    }
+    refuse_older(toolchain.cargo_minor())?;
     leave_to_cargo(&mut graph, inv, &workspace)?;
     mark_tests(&mut graph, inv.selection)?;
 
@@ -137,6 +130,15 @@ pub fn make(
         noted,
         toolchain_note,
     })
+}
+
+fn refuse_older(minor: Option<u32>) -> Result<(), PlanError> {
+    match minor.filter(|&minor| minor < OLDEST_CARGO) {
+        Some(minor) => Err(PlanError::Surroundings(format!(
+            "cargo 1.{minor} is older than 1.{OLDEST_CARGO}, the oldest that is supported"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Takes out of the plan what only cargo itself makes: documentation, tests of

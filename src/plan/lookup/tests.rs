@@ -159,6 +159,31 @@ fn a_unit_in_place_counts_with_the_dependencies_it_was_built_against() {
 }
 
 #[test]
+fn what_is_older_than_a_dependency_in_place_is_behind() {
+    let bench = Bench::new();
+    let dirs = &bench.dirs;
+    let units = [
+        fixtures::unit("dep", dirs, &[]),
+        fixtures::unit("app", dirs, &[0]),
+    ];
+    let state = |name: &str, time: i64| {
+        let path = format!("d/lib{name}.rlib");
+        let mut file = seen(dirs, &path, Role::Library);
+        set_time(&dirs.build.join(&path), time);
+        file.modified = time * 1_000_000_000;
+        unit_state(name, vec![file])
+    };
+    for (time, behind) in [(1_000_000_001, true), (1_000_000_000, false)] {
+        let mut app = state("app", 1_000_000_000);
+        app.deps = vec![digest("dep")];
+        let decision = bench.decide(&units, &[Some(state("dep", time)), Some(app)]);
+        assert_eq!(decision[0].verdict, Verdict::InPlace);
+        assert_eq!(decision[1].verdict, Verdict::InPlace);
+        assert_eq!(decision[1].behind, behind);
+    }
+}
+
+#[test]
 fn a_touch_counts_from_the_record_that_cargo_compares_with() {
     let bench = Bench::new();
     let dirs = &bench.dirs;

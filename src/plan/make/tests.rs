@@ -67,6 +67,19 @@ fn compiler() -> Toolchain {
 const ID: &str = "path+file:///ws/app#0.1.0";
 
 #[test]
+fn older_cargos_are_refused() {
+    for (minor, is_refused) in [
+        (Some(OLDEST_CARGO - 2), true),
+        (Some(OLDEST_CARGO - 1), true),
+        (Some(OLDEST_CARGO), false),
+        (Some(OLDEST_CARGO + 1), false),
+        (None, false),
+    ] {
+        assert_eq!(refuse_older(minor).is_err(), is_refused, "{minor:?}");
+    }
+}
+
+#[test]
 fn only_cargo_makes_documentation_and_what_is_linted() {
     let dirs = fixtures::dirs("/ws".into());
     let left = |verb: &str, origin, modes: &[&str]| -> Vec<String> {
