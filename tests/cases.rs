@@ -331,7 +331,45 @@ fn a_profile_of_its_own(layout: Layout) {
     .holds(layout);
 }
 
+/// The crate itself only includes from there; a macro of another one keeps the
+/// directory, in a constant that is nowhere but in crate metadata.
+fn a_macro_of_a_dependency_keeps_the_output_directory(layout: Layout) {
+    let manifest = |name: &str, rest: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{rest}")
+    };
+    let files = [
+        ("Cargo.toml", "[workspace]\nmembers = [\"app\", \"user\", \"giver\"]\nresolver = \"2\"\n".to_owned()),
+        ("giver/Cargo.toml", manifest("giver", "")),
+        (
+            "giver/src/lib.rs",
+            "#[macro_export]\nmacro_rules! dir { () => { pub const DIR: &str = env!(\"OUT_DIR\"); } }\n".to_owned(),
+        ),
+        ("user/Cargo.toml", manifest("user", "[dependencies]\ngiver = { path = \"../giver\" }\n")),
+        (
+            "user/build.rs",
+            "fn main() {\n    println!(\"cargo::rerun-if-changed=build.rs\");\n    let out = std::env::var(\"OUT_DIR\").unwrap();\n    std::fs::write(out + \"/made.rs\", \"pub const MADE: u32 = 1;\").unwrap();\n}\n".to_owned(),
+        ),
+        (
+            "user/src/lib.rs",
+            "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\ngiver::dir!();\n".to_owned(),
+        ),
+        ("app/Cargo.toml", manifest("app", "[dependencies]\nuser = { path = \"../user\" }\n")),
+        ("app/src/main.rs", "fn main() { println!(\"{} {}\", user::MADE, user::DIR); }\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (*path, text.as_str()))
+        .collect();
+    let first = Checkout::with_files(layout, &files);
+    first.build();
+    assert_eq!(first.run(), first.oracle_in_place());
+    let second = first.second("second");
+    second.build().assert_crates(&["user", "app"]);
+    assert_eq!(second.run(), second.oracle_in_place());
+}
+
 in_both_layouts!(
+    a_macro_of_a_dependency_keeps_the_output_directory,
     a_chain_of_members,
     a_chain_of_members_in_release,
     a_proc_macro_of_its_own,

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use super::proof::{self, Library, Sight};
+use super::proof::{self, Library, OutDir, Sight};
 use super::run::Built;
 use super::untested::without_tests;
 use crate::cache::Store;
@@ -23,6 +23,11 @@ use crate::cargo::depinfo;
 use crate::cargo::layout;
 use crate::plan::Plan;
 use crate::unit::Digest;
+
+/// Where `OUT_DIR` is kept, as it is noted in the store.
+const NOWHERE: &str = "nowhere";
+const IN_CODE: &str = "in code";
+const IN_MACROS: &str = "in macros";
 
 /// Answers about the macros of one plan.
 pub struct Macros<'a> {
@@ -90,6 +95,55 @@ impl<'a> Macros<'a> {
             }
         }
         reach
+    }
+
+    /// What may give a unit code that keeps `OUT_DIR` as a string: a macro of a
+    /// library below it, or a proc macro. rustc reads the variable for the unit
+    /// that the code comes into.
+    pub fn giver_of_out_dir(&self, at: usize, outputs: &[Option<Digest>]) -> Option<&str> {
+        let mut seen = HashSet::new();
+        let deps = &self.plan.units[at].deps;
+        let mut stack: Vec<(usize, bool)> = deps.iter().map(|&dep| (dep, false)).collect();
+        while let Some((at, in_macro)) = stack.pop() {
+            // A build script's libraries are not within a unit's reach.
+            if !seen.insert((at, in_macro)) || self.kind(at) == Some("custom-build") {
+                continue;
+            }
+            let in_macro = in_macro || self.kind(at) == Some("proc-macro");
+            let noted = self.noted("keeps OUT_DIR", at, outputs, || {
+                self.keeps_out_dir(at).into()
+            });
+            if noted == IN_MACROS || (noted != NOWHERE && in_macro) {
+                return Some(&self.plan.units[at].title);
+            }
+            let deps = self.plan.units[at].deps.iter();
+            stack.extend(deps.map(|&dep| (dep, in_macro)));
+        }
+        None
+    }
+
+    /// Where the sources of a library or a macro name `OUT_DIR` otherwise than to
+    /// include a file.
+    fn keeps_out_dir(&self, at: usize) -> &'static str {
+        let Some(sources) = self.sources(at) else {
+            return IN_MACROS;
+        };
+        let (mut keeps, mut has_macros) = (false, false);
+        for path in sources {
+            match code(&path) {
+                Ok(Some(text)) => {
+                    has_macros |= text.contains("macro_rules!");
+                    keeps |= proof::use_of_out_dir(&text) == Some(OutDir::Kept);
+                }
+                Ok(None) => {}
+                Err(_) => return IN_MACROS,
+            }
+        }
+        match (keeps, has_macros) {
+            (false, _) => NOWHERE,
+            (true, false) => IN_CODE,
+            (true, true) => IN_MACROS,
+        }
     }
 
     fn kind(&self, at: usize) -> Option<&str> {

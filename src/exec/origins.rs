@@ -110,6 +110,10 @@ impl Capture<'_> {
         } else {
             proof::reads_directories(&path_env, &sources)
         };
+        if from.bound.is_none() && !path_env.is_empty() {
+            let giver = macros.giver_of_out_dir(at, outputs);
+            from.bound = giver.map(|giver| format!("a macro of {giver} may keep OUT_DIR in it"));
+        }
         let primary = "CARGO_PRIMARY_PACKAGE";
         if rustc.env.iter().any(|(name, _)| name == primary) {
             // It depends on what else was asked for; cargo does not track it.

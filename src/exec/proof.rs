@@ -34,20 +34,10 @@ fn only_includes(sources: &[Utf8PathBuf]) -> Result<(), String> {
     let mut mentioned = false;
     for path in sources {
         let text = fs::read_to_string(path).map_err(|_| format!("could not read {path}"))?;
-        if !text.contains("OUT_DIR") {
-            continue;
-        }
-        let code = without_comments(&text);
-        let mut rest = code.as_str();
-        let mut before = String::new();
-        while let Some(at) = rest.find("OUT_DIR") {
-            mentioned = true;
-            before.push_str(&rest[..at]);
-            rest = &rest[at + "OUT_DIR".len()..];
-            if !is_include(&before, rest) {
-                return Err(format!("keeps OUT_DIR in {path}"));
-            }
-            before.push_str("OUT_DIR");
+        match use_of_out_dir(&text) {
+            Some(OutDir::Kept) => return Err(format!("keeps OUT_DIR in {path}")),
+            Some(OutDir::Included) => mentioned = true,
+            None => {}
         }
     }
     match mentioned {
@@ -55,6 +45,31 @@ fn only_includes(sources: &[Utf8PathBuf]) -> Result<(), String> {
         // A macro of another crate reads it for us: unknown what it makes of it.
         false => Err("a macro of another crate reads OUT_DIR".to_owned()),
     }
+}
+
+/// What a source makes of `OUT_DIR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutDir {
+    /// It includes files from there, and nothing else.
+    Included,
+    /// Anything else.
+    Kept,
+}
+
+/// What a source makes of `OUT_DIR`; none if it does not mention it.
+pub fn use_of_out_dir(text: &str) -> Option<OutDir> {
+    if !text.contains("OUT_DIR") {
+        return None;
+    }
+    let code = without_comments(text);
+    let mut found = None;
+    for (at, name) in code.match_indices("OUT_DIR") {
+        if !is_include(&code[..at], &code[at + name.len()..]) {
+            return Some(OutDir::Kept);
+        }
+        found = Some(OutDir::Included);
+    }
+    found
 }
 
 /// Whether `before` ends in `include!(concat!(env!("` and `after` begins with
