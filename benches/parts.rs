@@ -30,6 +30,7 @@
 mod fake;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -115,7 +116,10 @@ impl Place {
         fs::create_dir_all(base.join("sysroot/lib/rustlib")).unwrap();
         for tool in ["cargo", "rustc"] {
             let tool = bin.join(format!("{tool}{}", std::env::consts::EXE_SUFFIX));
-            fs::copy(std::env::current_exe().unwrap(), tool).unwrap();
+            fs::copy(std::env::current_exe().unwrap(), &tool).unwrap();
+            // A cargo that is a copy of ourselves would be passed over.
+            let mut tool = fs::OpenOptions::new().append(true).open(tool).unwrap();
+            tool.write_all(b"\n").unwrap();
         }
         generate(&base.join("ws"), units);
         // cargo takes a file that is as old as its own record for unchanged.
