@@ -8,6 +8,9 @@
 //! counts for every unit that can use it: directly, or because a library hands
 //! it on. The proof is over sources, so it is noted in the
 //! store under the macro's key and output: sources are read once.
+//!
+//! Macros may also give a unit code that keeps its `OUT_DIR`, which the unit's own
+//! sources do not show.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};

@@ -10,6 +10,7 @@ use super::state::{SeenFile, UnitState};
 use super::{Dirs, Plan, PlanUnit};
 use crate::cache::Store;
 use crate::cache::record::{Home, Variant};
+use crate::cargo::config::{Config, ConfigFile};
 use crate::cargo::diagnostics::Named;
 use crate::cargo::unit_graph::{GraphUnit, UnitGraph};
 use crate::unit::{Action, Digest, Role};
@@ -146,5 +147,16 @@ pub fn seen(dirs: &Dirs, path: &str, role: Role) -> SeenFile {
         size: stamp.size,
         modified: stamp.modified,
         inode: stamp.inode,
+    }
+}
+
+/// Configuration of one file with this text.
+pub fn config(text: &str) -> Config {
+    Config {
+        files: vec![ConfigFile {
+            path: "/ws/.cargo/config.toml".into(),
+            table: text.parse().unwrap(),
+        }],
+        candidates: Vec::new(),
     }
 }

@@ -1,8 +1,7 @@
 //! The keys, held: what belongs into one and what does not.
 
 use super::*;
-use crate::cargo::config::ConfigFile;
-use crate::plan::fixtures;
+use crate::plan::fixtures::{self, config};
 
 #[test]
 fn knows_which_variables_count() {
@@ -65,16 +64,6 @@ fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
             .iter()
             .map(|(name, value)| (name.into(), value.into())),
     )
-}
-
-fn config(text: &str) -> Config {
-    Config {
-        files: vec![ConfigFile {
-            path: "/ws/.cargo/config.toml".into(),
-            table: text.parse().unwrap(),
-        }],
-        candidates: Vec::new(),
-    }
 }
 
 fn common(lock_file: &str) -> Common {

@@ -5,18 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::*;
-use crate::cargo::config::ConfigFile;
-use crate::plan::fixtures::{self, graph_unit, write};
-
-fn config(text: &str) -> Config {
-    Config {
-        files: vec![ConfigFile {
-            path: "/ws/.cargo/config.toml".into(),
-            table: text.parse().unwrap(),
-        }],
-        candidates: Vec::new(),
-    }
-}
+use crate::plan::fixtures::{self, config, graph_unit, write};
 
 fn inv(verb: &str, args: &[&str]) -> Invocation {
     Invocation::parse(verb, args.iter().map(|arg| (*arg).to_owned()).collect())
