@@ -45,13 +45,18 @@ pub struct UnitFile {
     pub role: Role,
 }
 
-/// The directory of a profile below the target and the build directory.
-pub fn profile_dir(unit: &GraphUnit) -> String {
-    let profile = match unit.profile.name.as_str() {
+/// The name under which a profile builds (cargo: `Profiles::get_dir_name`).
+pub fn profile_name(unit: &GraphUnit) -> &str {
+    match unit.profile.name.as_str() {
         "dev" | "test" => "debug",
         "release" | "bench" => "release",
         other => other,
-    };
+    }
+}
+
+/// The directory of a profile below the target and the build directory.
+pub fn profile_dir(unit: &GraphUnit) -> String {
+    let profile = profile_name(unit);
     match &unit.platform {
         None => profile.to_owned(),
         Some(platform) => {

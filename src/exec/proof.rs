@@ -137,9 +137,38 @@ fn without_comments(text: &str) -> String {
                 kept = at + len;
                 len
             }
+            // A quote in it opens nothing.
+            b'/' if after.starts_with(b"*") => {
+                out.push_str(&text[kept..at]);
+                // It parts words.
+                out.push(' ');
+                let len = block_comment(&bytes[at..]);
+                kept = at + len;
+                len
+            }
             _ => 1,
         };
     }
+}
+
+/// How long the block comment is that these bytes begin with. One within it has
+/// an end of its own.
+fn block_comment(bytes: &[u8]) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while let Some(found) = memchr2(b'/', b'*', &bytes[at..]) {
+        at += found;
+        let step = match bytes[at..].get(..2) {
+            Some(b"/*") => 1,
+            Some(b"*/") => -1,
+            _ => 0,
+        };
+        depth += step;
+        at += if step == 0 { 1 } else { 2 };
+        if depth == 0 {
+            return at;
+        }
+    }
+    bytes.len()
 }
 
 /// How long a raw string is from this quote on, if one begins with it. Nothing
@@ -415,6 +444,11 @@ mod tests {
             ("xr\"a\\\"//b\"", "xr\"a\\\"//b\""),
             ("_r\"a\\\"//b\"", "_r\"a\\\"//b\""),
             ("ér\"a\\\"//b\"", "ér\"a\\\"//b\""),
+            ("a /* \" // */ b", "a   b"),
+            ("a/*//**/*/ \"// */\" /**/c", "a  \"// */\"  c"),
+            ("a /*/ b", "a  "),
+            ("a /* b *", "a  "),
+            ("a * /* / b */ /", "a *   /"),
         ] {
             assert_eq!(without_comments(text), left, "{text}");
         }

@@ -19,13 +19,14 @@ use super::parts::{NotingHasher, Parts};
 use super::watch::find_program;
 use crate::cargo::args::Invocation;
 use crate::cargo::config::Config;
+use crate::cargo::layout;
 use crate::cargo::linking;
 use crate::cargo::toolchain::Toolchain;
 use crate::cargo::unit_graph::GraphUnit;
 use crate::unit::{Digest, KeyHasher, Root, RootedPath};
 
 /// Changes when the meaning of a key changes.
-const KEY_VERSION: &[u8] = b"1";
+const KEY_VERSION: &[u8] = b"2";
 
 /// Prefixes of environment variables that can change what cargo or rustc do.
 const ENV: &[&str] = &["CARGO", "RUST", "__CARGO"];
@@ -390,9 +391,12 @@ fn links(unit: &GraphUnit) -> bool {
 
 /// The unit as cargo prints it, without indices and without this checkout's
 /// place. A package outside of the workspace keeps its absolute path: its
-/// sources are compiled under that.
+/// sources are compiled under that. A profile counts by what it says and where
+/// it builds, not by its name (cargo: `Profile::comparable`): a library that
+/// `cargo build` has built under `dev` is the one of `cargo test` under `test`.
 fn portable(unit: &GraphUnit, dirs: &Dirs) -> Value {
     let mut raw = unit.raw.clone();
+    raw["profile"]["name"] = layout::profile_name(unit).into();
     if let Some(Value::Array(edges)) = raw.get_mut("dependencies") {
         for edge in edges {
             if let Value::Object(edge) = edge {

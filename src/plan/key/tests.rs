@@ -187,6 +187,21 @@ fn a_unit_is_the_same_in_another_checkout_unless_it_lies_outside() {
     );
 }
 
+/// cargo gives what `dev` and `test` build one fingerprint, in one place.
+#[test]
+fn profiles_of_one_directory_that_say_the_same_are_the_same() {
+    let key = |name: &str| {
+        let mut unit = fixtures::graph_unit("build", "lib", &["lib"]);
+        unit.profile.name = name.to_owned();
+        unit.raw["profile"]["name"] = name.into();
+        unit_key(&common(""), &unit, "1.0.0").0
+    };
+    assert_eq!(key("dev"), key("test"));
+    assert_eq!(key("release"), key("bench"));
+    assert_ne!(key("dev"), key("release"));
+    assert_ne!(key("release"), key("other"));
+}
+
 #[test]
 fn a_check_of_tests_is_not_a_check_of_the_crate() {
     let common = common("");
