@@ -247,6 +247,30 @@ fn a_dependency_is_built_anew_with_other_arguments(layout: Layout) {
     assert_eq!(checkout.is_right(), "2 true\n");
 }
 
+/// What a wrapper does besides calling rustc shows in nothing that cargo looks
+/// at, so what cargo finds fresh may have been built by another one.
+#[cfg(unix)]
+fn a_wrapper_did_something_else_when_cargo_built(layout: Layout) {
+    let mut checkout = Checkout::of("profiles", layout);
+    checkout.replace(".cargo/config.toml", "\"--cfg\", \"zb_flag\"", "");
+    let (wrapper, flags) = (
+        checkout.base().join("wrapper"),
+        checkout.base().join("flags"),
+    );
+    let text = format!("#!/bin/sh\nexec \"$@\" $(cat '{}')\n", flags.display());
+    common::files::write_script(&wrapper, &text);
+    checkout.set_env("RUSTC_WRAPPER", &wrapper);
+    std::fs::write(&flags, "--cfg zb_flag").unwrap();
+    checkout.cargo_build();
+    assert!(checkout.run().contains("zb_flag=true\n"));
+
+    std::fs::write(&flags, "").unwrap();
+    checkout.build_compiles_nothing();
+    checkout.remove_target();
+    assert!(checkout.build().compiled() > 0);
+    assert!(checkout.is_right().contains("zb_flag=false\n"));
+}
+
 in_both_layouts!(
     a_dependency_is_built_anew_with_other_arguments,
     a_script_prints_the_same_for_other_variables,
@@ -261,3 +285,6 @@ in_both_layouts!(
     a_restored_build_script_is_run_again_in_another_checkout,
     a_vendored_source_goes_back_under_other_settings,
 );
+
+#[cfg(unix)]
+in_both_layouts!(a_wrapper_did_something_else_when_cargo_built);

@@ -15,6 +15,7 @@ use common::{Checkout, Layout, Ran};
 in_both_layouts!(
     every_verb_is_restored_whole,
     check_tells_tests_from_crates,
+    tests_rest_on_what_build_recorded,
     clippy_restores_what_is_no_member,
 );
 
@@ -39,6 +40,26 @@ fn every_verb_is_restored_whole(layout: Layout) {
         is_fresh(&checkout, args);
         std::fs::remove_dir_all(checkout.target()).unwrap();
     }
+}
+
+/// `test` has a profile of another name. cargo uses the units of both for both,
+/// and what one of them recorded is in place for the other.
+fn tests_rest_on_what_build_recorded(layout: Layout) {
+    let checkout = Checkout::of("members", layout);
+    let test = &["test", "--no-run", "--workspace"];
+    checkout.build().healthy();
+    checkout.remove_target();
+    checkout.build_compiles_nothing().healthy();
+    let tests = checkout.zbuild(test).healthy();
+    assert!(!tests.crates().contains(&"itoa".to_owned()), "{tests}");
+    is_fresh(&checkout, test);
+
+    checkout.remove_target();
+    let again = checkout.zbuild(test).healthy();
+    assert_eq!(again.summary_within().unwrap().compiled, 0, "{again}");
+    is_fresh(&checkout, test);
+    checkout.build_compiles_nothing().healthy();
+    checkout.is_right();
 }
 
 /// cargo finds everything fresh, with these arguments.

@@ -19,6 +19,9 @@ pub type Magic = [u8; 4];
 /// The length of the checksum.
 const CHECKSUM: usize = 8;
 
+/// The length of the length of the first of two values.
+const LENGTH: usize = 8;
+
 /// Encodes a value.
 pub fn encode<T: Serialize + ?Sized>(magic: &Magic, value: &T) -> Vec<u8> {
     // Encoding into memory has nothing to fail on.
@@ -29,29 +32,67 @@ pub fn encode<T: Serialize + ?Sized>(magic: &Magic, value: &T) -> Vec<u8> {
 /// Allocates in proportion to the bytes that are there, whatever lengths they
 /// claim (postcard checks them, and serde reserves at most 1 MiB beforehand).
 pub fn decode<T: DeserializeOwned>(magic: &Magic, bytes: &[u8]) -> Option<T> {
-    let (value, rest) = postcard::take_from_bytes(bytes.strip_prefix(magic)?).ok()?;
-    rest.is_empty().then_some(value)
+    whole(bytes.strip_prefix(magic)?)
 }
 
 /// Encodes a value with a checksum between the magic bytes and itself.
 pub fn encode_checked<T: Serialize + ?Sized>(magic: &Magic, value: &T) -> Vec<u8> {
     let mut bytes = magic.to_vec();
     bytes.extend([0; CHECKSUM]);
-    let mut bytes = postcard::to_extend(value, bytes).unwrap_or_default();
-    if let Some((head, body)) = bytes.split_at_mut_checked(magic.len() + CHECKSUM) {
-        head[magic.len()..].copy_from_slice(&checksum(body));
-    }
-    bytes
+    with_checksum(postcard::to_extend(value, bytes).unwrap_or_default())
 }
 
 /// Decodes a value with a checksum; none when it does not fit, or as for
 /// [`decode`].
 pub fn decode_checked<T: DeserializeOwned>(magic: &Magic, bytes: &[u8]) -> Option<T> {
-    let (sum, body) = bytes.strip_prefix(magic)?.split_at_checked(CHECKSUM)?;
-    if sum != checksum(body) {
-        return None;
+    whole(checked(magic, bytes)?)
+}
+
+/// Encodes two values with a checksum, so that they can be decoded at the same
+/// time.
+pub fn encode_pair<A: Serialize, B: Serialize>(magic: &Magic, first: &A, second: &B) -> Vec<u8> {
+    let head = magic.len() + CHECKSUM;
+    let mut bytes = magic.to_vec();
+    bytes.extend([0; CHECKSUM + LENGTH]);
+    let mut bytes = postcard::to_extend(first, bytes).unwrap_or_default();
+    let length = bytes.len().saturating_sub(head + LENGTH) as u64;
+    if let Some(place) = bytes.get_mut(head..head + LENGTH) {
+        place.copy_from_slice(&length.to_le_bytes());
     }
-    let (value, rest) = postcard::take_from_bytes(body).ok()?;
+    with_checksum(postcard::to_extend(second, bytes).unwrap_or_default())
+}
+
+/// Decodes two values with a checksum, at the same time; none when they do not
+/// fit, or as for [`decode`].
+pub fn decode_pair<A, B>(magic: &Magic, bytes: &[u8]) -> Option<(A, B)>
+where
+    A: DeserializeOwned + Send,
+    B: DeserializeOwned + Send,
+{
+    let (length, body) = checked(magic, bytes)?.split_first_chunk::<LENGTH>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (first, second) = body.split_at_checked(length)?;
+    let (first, second) = rayon::join(|| whole(first), || whole(second));
+    Some((first?, second?))
+}
+
+fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    let magic = size_of::<Magic>();
+    if let Some((head, body)) = bytes.split_at_mut_checked(magic + CHECKSUM) {
+        head[magic..].copy_from_slice(&checksum(body));
+    }
+    bytes
+}
+
+/// What a checksum vouches for, if it does.
+fn checked<'a>(magic: &Magic, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    let (sum, body) = bytes.strip_prefix(magic)?.split_at_checked(CHECKSUM)?;
+    (sum == checksum(body)).then_some(body)
+}
+
+/// A value that ends where the bytes end.
+fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
     rest.is_empty().then_some(value)
 }
 
@@ -92,6 +133,26 @@ mod tests {
             decode::<std::collections::HashMap<u64, u64>>(ONE, &huge),
             None
         );
+    }
+
+    #[test]
+    fn pairs_are_taken_apart_where_the_first_one_ends() {
+        let pair = (vec!["a".to_owned()], 7_u64);
+        let bytes = encode_pair(ONE, &pair.0, &pair.1);
+        let decoded = decode_pair::<Vec<String>, u64>(ONE, &bytes);
+        assert_eq!(decoded, Some(pair));
+        assert_eq!(decode_pair::<Vec<String>, u64>(TWO, &bytes), None);
+        // A length that is wrong, under a checksum that is right.
+        let body = &bytes[ONE.len() + CHECKSUM + LENGTH..];
+        for length in [0, 2, 4, 5, u64::MAX] {
+            let mut wrong = vec![0; ONE.len() + CHECKSUM];
+            wrong[..ONE.len()].copy_from_slice(ONE);
+            wrong.extend(length.to_le_bytes());
+            wrong.extend(body);
+            let wrong = with_checksum(wrong);
+            assert!(checked(ONE, &wrong).is_some());
+            assert_eq!(decode_pair::<Vec<String>, u64>(ONE, &wrong), None, "{length}");
+        }
     }
 
     proptest! {

@@ -395,6 +395,51 @@ mod tests {
     }
 
     #[test]
+    fn macros_may_give_code_that_keeps_out_dir() {
+        const KEEPS: &str = "env!(\"OUT_DIR\")";
+        const INCLUDES: &str = "include!(concat!(env!(\"OUT_DIR\"), \"/a.rs\"))";
+        let within = |code: &str| format!("macro_rules! m {{ () => {{ {code} }} }}");
+        let code = |code: &str| format!("fn f() {{ {code}; }}");
+        let mut bench = Bench::new();
+        let keeps = bench.add("keeps", "lib", &[], &code(KEEPS));
+        let gives = bench.add("gives", "lib", &[], &within(KEEPS));
+        let includes = bench.add("includes", "lib", &[], &within(INCLUDES));
+        let above = bench.add("above", "lib", &[keeps, gives], "");
+        let script = bench.add("build", "custom-build", &[gives], &within(KEEPS));
+        let plain = bench.add("plain", "proc-macro", &[includes, script], "");
+        let tokens = bench.add("tokens", "proc-macro", &[], &code(KEEPS));
+        let derives = bench.add("derives", "proc-macro", &[keeps], "");
+        let cases: [(&[usize], Option<&str>); 8] = [
+            (&[keeps], None),
+            (&[gives], Some("gives")),
+            (&[includes, script], None),
+            (&[above], Some("gives")),
+            (&[plain], None),
+            (&[tokens], Some("tokens")),
+            // The same library, once in reach of the unit and once of a macro.
+            (&[derives], Some("keeps")),
+            (&[derives, keeps], Some("keeps")),
+        ];
+        for (deps, giver) in cases {
+            let user = bench.add("user", "lib", deps, "");
+            let (plan, outputs) = (bench.plan(), vec![None; bench.units.len()]);
+            let macros = Macros::new(&plan, &bench.built, &bench.store);
+            assert_eq!(macros.giver_of_out_dir(user, &outputs), giver, "{deps:?}");
+        }
+        // Bytes that are no text are no code; what cannot be read may be any.
+        for (change, giver) in [("no text", None), ("gone", Some("keeps"))] {
+            match change {
+                "gone" => bench.remove("keeps"),
+                _ => drop(bench.source("keeps", b"\xff")),
+            }
+            let user = bench.add("user", "lib", &[keeps], "");
+            let (plan, outputs) = (bench.plan(), vec![None; bench.units.len()]);
+            let macros = Macros::new(&plan, &bench.built, &bench.store);
+            assert_eq!(macros.giver_of_out_dir(user, &outputs), giver, "{change}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_examined_may_look_around() {
         let mut bench = Bench::new();
         let gone = bench.add("gone", "proc-macro", &[], "");

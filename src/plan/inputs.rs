@@ -200,6 +200,14 @@ impl Memo {
     /// # Errors
     /// When the file cannot be read.
     pub fn file(&self, path: &Utf8Path) -> std::io::Result<Digest> {
+        self.stamped(path).map(|(_, digest)| digest)
+    }
+
+    /// The digest of a file's content, and the stamp that goes with it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn stamped(&self, path: &Utf8Path) -> std::io::Result<(Stamp, Digest)> {
         self.remembered(path, || {
             let digest = Digest::of(&fs::read(path)?);
             self.hashed.fetch_add(1, Ordering::Relaxed);
@@ -223,7 +231,7 @@ impl Memo {
             Ok(hasher.finish())
         };
         match dir.exists() {
-            true => self.remembered(dir, look),
+            true => self.remembered(dir, look).map(|(_, digest)| digest),
             false => look(),
         }
     }
@@ -234,13 +242,13 @@ impl Memo {
         &self,
         path: &Utf8Path,
         read: impl FnOnce() -> std::io::Result<Digest>,
-    ) -> std::io::Result<Digest> {
+    ) -> std::io::Result<(Stamp, Digest)> {
         let stamp = Stamp::of(path)?;
         if let Some(known) = self.known().get_mut(path)
             && known.stamp == stamp
         {
             known.used = true;
-            return Ok(known.digest);
+            return Ok((stamp, known.digest));
         }
         let read_at = nanos(SystemTime::now());
         let digest = read()?;
@@ -255,7 +263,7 @@ impl Memo {
         } else {
             self.known().remove(path);
         }
-        Ok(digest)
+        Ok((stamp, digest))
     }
 
     /// The digest of everything below a directory: names and contents, and

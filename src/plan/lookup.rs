@@ -230,14 +230,11 @@ fn standing(before: Option<&UnitState>, unit: &PlanUnit, dirs: &Dirs, memo: &Mem
         .min();
     let mut touched = false;
     for (path, kind, digest) in &before.inputs {
-        if input_digest(path, *kind, dirs, unit, memo).ok() != Some(*digest) {
+        let now = look(path, *kind, dirs, unit, memo).ok();
+        let Some((_, newest)) = now.filter(|(now, _)| now == digest) else {
             return Standing::Outdated;
-        }
-        // For a whole package cargo compares the times themselves.
-        if *kind != InputKind::Package {
-            let newest = newest(path, *kind);
-            touched |= reference.is_some_and(|reference| newest > reference);
-        }
+        };
+        touched |= reference.is_some_and(|reference| newest > reference);
     }
     Standing::Same(touched)
 }
@@ -259,21 +256,37 @@ fn is_harmed(before: &UnitState, unit: &PlanUnit, dirs: &Dirs) -> bool {
     !is_program && !unit.is_run() && records.all(|file| file.is_in_place(dirs))
 }
 
-/// The newest time below a path, as cargo takes it (`mtime_recursive`).
-fn newest(path: &Utf8Path, kind: InputKind) -> i64 {
-    match kind {
-        InputKind::File => Stamp::of(path).map_or(i64::MAX, |stamp| stamp.modified),
-        // No times of these count, to cargo or to us.
-        InputKind::Absent | InputKind::Libraries => i64::MIN,
-        InputKind::Tree | InputKind::Package => walk(path, &[])
-            .flatten()
-            .filter_map(|found| {
-                let modified = nanos(found.meta.as_ref()?.modified().ok()?);
-                Some(modified.max(found.modified_link().unwrap_or(i64::MIN)))
-            })
-            .max()
-            .unwrap_or(i64::MAX),
+/// An input as it is now: its digest, and the time of it that cargo compares.
+fn look(
+    path: &Utf8Path,
+    kind: InputKind,
+    dirs: &Dirs,
+    unit: &PlanUnit,
+    memo: &Memo,
+) -> std::io::Result<(Digest, i64)> {
+    if kind == InputKind::File {
+        return memo.stamped(path).map(|(stamp, digest)| (digest, stamp.modified));
     }
+    let digest = input_digest(path, kind, dirs, unit, memo)?;
+    let time = match kind {
+        InputKind::File | InputKind::Tree => newest(path),
+        // Those within a package are in its digest; no others count, to cargo
+        // or to us.
+        InputKind::Package | InputKind::Absent | InputKind::Libraries => i64::MIN,
+    };
+    Ok((digest, time))
+}
+
+/// The newest time below a path, as cargo takes it (`mtime_recursive`).
+fn newest(path: &Utf8Path) -> i64 {
+    walk(path, &[])
+        .flatten()
+        .filter_map(|found| {
+            let modified = nanos(found.meta.as_ref()?.modified().ok()?);
+            Some(modified.max(found.modified_link().unwrap_or(i64::MIN)))
+        })
+        .max()
+        .unwrap_or(i64::MAX)
 }
 
 /// The digest of an input as it is now.

@@ -21,13 +21,13 @@ use crate::cargo::messages::Script;
 use crate::unit::{Digest, KeyHasher, Role};
 
 /// Begins every state; the digit is its version.
-const STATE: &Magic = b"ZBS6";
+const STATE: &Magic = b"ZBS7";
 
 /// Begins every table of a build directory.
 const TABLE: &Magic = b"ZBT5";
 
 /// Everything remembered of one invocation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct State {
     /// The plan.
     pub plan: Plan,
@@ -254,13 +254,26 @@ pub fn is_sound(bytes: &[u8]) -> bool {
 
 /// Encodes a state.
 pub fn encode(state: &State) -> Vec<u8> {
-    format::encode_checked(STATE, state)
+    let State {
+        plan,
+        watches,
+        digests,
+        units,
+    } = state;
+    format::encode_pair(STATE, &(plan, watches), &(digests, units))
 }
 
 /// Decodes a state; none when it is of another version, damaged, or does not
 /// fit together.
 pub fn decode(bytes: &[u8]) -> Option<State> {
-    format::decode_checked(STATE, bytes).filter(fits)
+    let ((plan, watches), (digests, units)) = format::decode_pair(STATE, bytes)?;
+    let state = State {
+        plan,
+        watches,
+        digests,
+        units,
+    };
+    fits(&state).then_some(state)
 }
 
 /// Whether the parts of a state fit together: indices stay inside, and

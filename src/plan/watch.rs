@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::Stamp;
@@ -215,10 +216,11 @@ pub fn last_change(watches: &[Watch]) -> i64 {
 pub fn check(watches: &[Watch]) -> Standing {
     let mut touched = false;
     let mut renewed = Vec::new();
-    for watch in watches {
-        if watch.kind != WatchKind::Program && Stamp::of(&watch.path).ok() == watch.stamp {
-            continue;
-        }
+    let is_changed = |watch: &&Watch| {
+        watch.kind == WatchKind::Program || Stamp::of(&watch.path).ok() != watch.stamp
+    };
+    let changed: Vec<&Watch> = watches.par_iter().filter(is_changed).collect();
+    for watch in changed {
         let now = look(watch.path.clone(), watch.kind);
         if watch.kind == WatchKind::Stamp || now.digest != watch.digest {
             return Standing::Void(watch.path.clone());

@@ -312,15 +312,22 @@ fn inputs_are_digested_and_dated_by_their_kind() {
     set_time(&b, 7);
     set_time(&top, 6);
     let second = 1_000_000_000;
-    assert_eq!(newest(&a, InputKind::File), 5 * second);
-    assert_eq!(newest(&top, InputKind::Tree), 7 * second);
     let gone = dirs.workspace.join("gone");
-    assert_eq!(newest(&gone, InputKind::File), i64::MAX);
-    assert_eq!(newest(&gone, InputKind::Tree), i64::MAX);
-    assert_eq!(newest(&gone, InputKind::Absent), i64::MIN);
+    assert_eq!(newest(&a), 5 * second);
+    assert_eq!(newest(&top), 7 * second);
+    assert_eq!(newest(&gone), i64::MAX);
 
     let unit = fixtures::unit("app", dirs, &[]);
     let memo = Memo::default();
+    let time = |path, kind| Some(look(path, kind, dirs, &unit, &memo).ok()?.1);
+    assert_eq!(time(&a, InputKind::File), Some(5 * second));
+    assert_eq!(time(&top, InputKind::Tree), Some(7 * second));
+    assert_eq!(time(&gone, InputKind::File), None);
+    assert_eq!(time(&gone, InputKind::Tree), None);
+    assert_eq!(time(&gone, InputKind::Absent), Some(i64::MIN));
+    assert_eq!(time(&top, InputKind::Libraries), Some(i64::MIN));
+    write(&unit.package_dir.join("src/lib.rs"), "");
+    assert_eq!(time(&unit.package_dir, InputKind::Package), Some(i64::MIN));
     let absent = |path| input_digest(path, InputKind::Absent, dirs, &unit, &memo).ok();
     assert_eq!(absent(&gone), Some(digest("absent")));
     assert_eq!(absent(&a), None);
