@@ -151,7 +151,11 @@ mod tests {
             wrong.extend(body);
             let wrong = with_checksum(wrong);
             assert!(checked(ONE, &wrong).is_some());
-            assert_eq!(decode_pair::<Vec<String>, u64>(ONE, &wrong), None, "{length}");
+            assert_eq!(
+                decode_pair::<Vec<String>, u64>(ONE, &wrong),
+                None,
+                "{length}"
+            );
         }
     }
 

@@ -18,8 +18,9 @@ use std::collections::{HashMap, HashSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use super::proof::{self, Library, OutDir, Sight};
+use super::proof::{self, Library, OutDir};
 use super::run::Built;
+use super::sight::{Sight, sight};
 use super::untested::without_tests;
 use crate::cache::Store;
 use crate::cargo::depinfo;
@@ -226,13 +227,13 @@ impl<'a> Macros<'a> {
             Sight::Anything(how) => format!("anything\n{how}"),
         });
         let (word, rest) = noted.split_once('\n').unwrap_or((&noted, ""));
-        let sight = match word {
+        let found = match word {
             "tokens" => Sight::Tokens(rest.lines().map(str::to_owned).collect()),
             "files" => Sight::Files(rest.to_owned()),
             _ => Sight::Anything(rest.to_owned()),
         };
-        self.sights.borrow_mut().insert(at, sight.clone());
-        sight
+        self.sights.borrow_mut().insert(at, found.clone());
+        found
     }
 
     /// A finding about a unit's sources, from the store if it was made before.
@@ -286,7 +287,7 @@ impl<'a> Macros<'a> {
                     Ok(None) => continue,
                     Err(_) => return unexamined(),
                 };
-                match proof::sight(&without_tests(&text), package) {
+                match sight(&without_tests(&text), package) {
                     Sight::Tokens(names) => variables.extend(names),
                     Sight::Files(how) => {
                         files = files.or(Some(format!("{how} in {}", unit.package)));

@@ -30,6 +30,7 @@ pub mod run;
 pub mod scan;
 mod scratch;
 pub mod session;
+pub mod sight;
 mod start;
 mod sums;
 mod untested;

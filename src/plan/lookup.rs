@@ -265,7 +265,9 @@ fn look(
     memo: &Memo,
 ) -> std::io::Result<(Digest, i64)> {
     if kind == InputKind::File {
-        return memo.stamped(path).map(|(stamp, digest)| (digest, stamp.modified));
+        return memo
+            .stamped(path)
+            .map(|(stamp, digest)| (digest, stamp.modified));
     }
     let digest = input_digest(path, kind, dirs, unit, memo)?;
     let time = match kind {
