@@ -20,7 +20,7 @@ use fs_err as fs;
 
 use super::proof::{self, Library, OutDir};
 use super::run::Built;
-use super::sight::{Sight, sight};
+use super::sight::{self, Sight};
 use super::untested::without_tests;
 use crate::cache::Store;
 use crate::cargo::depinfo;
@@ -32,6 +32,9 @@ use crate::unit::Digest;
 const NOWHERE: &str = "nowhere";
 const IN_CODE: &str = "in code";
 const IN_MACROS: &str = "in macros";
+
+/// With what the ids of packages begin that nobody else can publish.
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index#";
 
 /// Answers about the macros of one plan.
 pub struct Macros<'a> {
@@ -221,10 +224,12 @@ impl<'a> Macros<'a> {
         if let Some(known) = self.sights.borrow().get(&at) {
             return known.clone();
         }
-        let noted = self.noted("sees, tests apart", at, outputs, || match self.look(at) {
-            Sight::Tokens(names) => format!("tokens\n{}", names.join("\n")),
-            Sight::Files(how) => format!("files\n{how}"),
-            Sight::Anything(how) => format!("anything\n{how}"),
+        let noted = self.noted("sees, tests and libc apart", at, outputs, || {
+            match self.look(at) {
+                Sight::Tokens(names) => format!("tokens\n{}", names.join("\n")),
+                Sight::Files(how) => format!("files\n{how}"),
+                Sight::Anything(how) => format!("anything\n{how}"),
+            }
         });
         let (word, rest) = noted.split_once('\n').unwrap_or((&noted, ""));
         let found = match word {
@@ -275,19 +280,21 @@ impl<'a> Macros<'a> {
             let Some(sources) = self.sources(at) else {
                 return unexamined();
             };
-            // A path package may call itself anything.
-            let package = if unit.external {
-                unit.package.as_str()
-            } else {
-                ""
+            let package = match unit.graph.pkg_id.starts_with(CRATES_IO) {
+                true => unit.package.as_str(),
+                false => "",
             };
+            let declares = |dep: usize| self.plan.units[dep].package == sight::DECLARES;
+            let deps = unit.deps.iter().zip(&unit.dep_names);
+            let foreign = deps.filter(|(dep, _)| declares(**dep));
+            let foreign: Vec<&str> = foreign.map(|(_, name)| name.as_str()).collect();
             for path in sources {
                 let text = match code(&path) {
                     Ok(Some(text)) => text,
                     Ok(None) => continue,
                     Err(_) => return unexamined(),
                 };
-                match sight(&without_tests(&text), package) {
+                match sight::sight(&without_tests(&text), package, &foreign) {
                     Sight::Tokens(names) => variables.extend(names),
                     Sight::Files(how) => {
                         files = files.or(Some(format!("{how} in {}", unit.package)));
@@ -369,6 +376,33 @@ mod tests {
             found.anything.unwrap(),
             "can use clock, which may look around (SystemTime in clock)"
         );
+    }
+
+    #[test]
+    fn known_packages_are_known_by_their_id() {
+        let mut bench = Bench::new();
+        let libc = bench.add("libc", "lib", &[], "extern \"C\" { fn getenv(); }");
+        let names = bench.add("names", "proc-macro", &[libc], "fn m() { libc::getenv() }");
+        let renames = bench.add("renames", "proc-macro", &[libc], "fn m() { c::getenv() }");
+        let has = bench.add("has", "proc-macro", &[libc], "fn m() {}");
+        let seen = |bench: &Bench, at: usize| {
+            let plan = bench.plan();
+            Macros::new(&plan, &bench.built, &bench.store).look(at)
+        };
+        bench.units[renames].dep_names = vec!["c".to_owned()];
+        let id = "registry+https://github.com/rust-lang/crates.io-index#libc@0.2.1";
+        bench.units[libc].graph.pkg_id = id.to_owned();
+        let anything = |how: &str| Sight::Anything(how.to_owned());
+        assert_eq!(seen(&bench, names), anything("libc in names"));
+        assert_eq!(seen(&bench, renames), anything("libc in renames"));
+        assert_eq!(seen(&bench, has), Sight::Tokens(Vec::new()));
+        for other in [
+            "registry+https://example.com/index#libc@0.2.1",
+            "path+file:///libc",
+        ] {
+            bench.units[libc].graph.pkg_id = other.to_owned();
+            assert_eq!(seen(&bench, has), anything("extern in libc"));
+        }
     }
 
     #[test]

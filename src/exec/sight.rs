@@ -18,71 +18,70 @@ pub enum Sight {
     Anything(String),
 }
 
-/// Calls by which code reads files.
+/// Functions of the standard library that look at files, as `path.exists()` or
+/// `Path::exists`.
+const LOOKS_AT_FILES: &[&str] = &[
+    "canonicalize",
+    "exists",
+    "is_dir",
+    "is_file",
+    "is_symlink",
+    "metadata",
+    "read_dir",
+    "read_link",
+    "symlink_metadata",
+    "try_exists",
+];
+
+/// Other names by which code reads files, or learns of which one it is part.
 const FILES: &[&str] = &[
-    "std::fs",
-    "fs::read",
-    "fs::File",
-    "fs::OpenOptions",
-    "File::open",
-    ".canonicalize(",
-    ".exists()",
-    ".try_exists()",
-    ".is_file()",
-    ".is_dir()",
-    ".read_dir()",
-    ".read_link()",
-    ".symlink_metadata()",
-    "tracked_path",
+    "OpenOptions",
+    "include_dir",
     "local_file",
     "source_file",
-    "include_dir",
+    "tracked_path",
 ];
 
-/// Calls by which code learns about more than that.
-const ANYTHING: &[&str] = &[
-    "std::process::Command",
-    "std::process;",
-    "std::process::{",
-    "process::Command",
-    "process::id",
-    "std::net",
-    "TcpStream",
-    "SystemTime",
-    "Instant::now",
-    "libloading",
-    "extern \"C\"",
-];
+/// Names by which code learns about more than that.
+const ANYTHING: &[&str] = &["Instant", "SystemTime", "TcpStream", "libloading"];
 
-/// Calls of packages in the registry that were read by a person.
+/// The package that declares the system's functions and calls none of them. So
+/// whoever names it is who looks around.
+pub const DECLARES: &str = "libc";
+
+/// Calls of packages of crates.io that were read by a person.
 ///
 /// proc-macro2 passes the question for a token's file on: only the macro that
 /// asks learns the answer. rustversion takes the date for an error message.
 /// clap_derive reads variables by a name in a variable of its own, which is
-/// always one of `CARGO_PKG_*`.
+/// always one of `CARGO_PKG_*`. psm's functions, in assembler of its own, tell
+/// where the stack is and go on on another one; stacker asks the system for the
+/// bounds of the stack and for memory.
 const READ_BY_A_PERSON: &[(&str, &[&str])] = &[
-    ("proc-macro2", &["local_file", "source_file"]),
-    ("rustversion", &["SystemTime"]),
+    (DECLARES, &["extern"]),
     ("clap_derive", &["std::env"]),
+    ("proc-macro2", &["local_file", "source_file"]),
+    ("psm", &["extern", "asm!"]),
+    ("rustversion", &["SystemTime"]),
+    ("stacker", &[DECLARES]),
 ];
 
-/// How far the code in a source file can see. `package` is empty for a path
-/// package: it may call itself anything.
-pub fn sight(text: &str, package: &str) -> Sight {
+/// How far the code in a source file can see. `package` is empty for what is not
+/// of crates.io: it may call itself anything. `foreign` are the names under
+/// which the code knows [`DECLARES`].
+pub fn sight(text: &str, package: &str, foreign: &[&str]) -> Sight {
     let code = without_comments(text);
     let known = READ_BY_A_PERSON.iter().find(|(name, _)| *name == package);
     let is_known = |call: &str| known.is_some_and(|(_, calls)| calls.contains(&call));
-    let calls = |list: &[&str]| {
-        let mut found = list.iter().filter(|call| code.contains(**call));
-        found
-            .find(|call| !is_known(call))
-            .map(|call| (*call).to_owned())
-    };
-    if let Some(call) = calls(ANYTHING) {
-        return Sight::Anything(call);
+    if let Some(call) = anything(&code, foreign)
+        .into_iter()
+        .find(|call| !is_known(call))
+    {
+        return Sight::Anything(call.to_owned());
     }
     let mut variables = Vec::new();
-    let mut files = calls(FILES);
+    let named = files(&code).into_iter().find(|call| !is_known(call));
+    let mut files = named.map(str::to_owned);
     for call in uses_of_env(&code) {
         match call {
             UseOfEnv::Known => {}
@@ -93,6 +92,79 @@ pub fn sight(text: &str, package: &str) -> Sight {
         }
     }
     files.map_or(Sight::Tokens(variables), Sight::Files)
+}
+
+/// Each mention of a word: what is before it, and what comes after it.
+fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(word).filter_map(move |(at, _)| {
+        let (before, after) = (&code[..at], &code[at + word.len()..]);
+        let whole = !before.ends_with(is_part) && !after.starts_with(is_part);
+        whole.then_some((before.trim_end(), after.trim_start()))
+    })
+}
+
+/// What follows where a module is named: `module::`, or another name for it.
+fn in_module<'a>(code: &'a str, module: &'a str) -> impl Iterator<Item = &'a str> {
+    words(code, module).filter_map(|(_, after)| match after.strip_prefix("::") {
+        Some(inside) => Some(inside.trim_start()),
+        None => after.starts_with("as ").then_some(after),
+    })
+}
+
+/// What code learns about more than files by.
+fn anything<'a>(code: &str, foreign: &[&'a str]) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut note = |is_there: bool, name: &'a str| {
+        if is_there {
+            found.push(name);
+        }
+    };
+    for name in ANYTHING {
+        note(words(code, name).next().is_some(), name);
+    }
+    let harmless = |call: &&str| ["abort", "exit"].iter().any(|name| call.starts_with(name));
+    let mut calls = in_module(code, "process");
+    note(calls.any(|call| !harmless(&call)), "std::process");
+    note(in_module(code, "net").next().is_some(), "std::net");
+    note(declares_functions(code), "extern");
+    let mut assembler = ["asm", "global_asm", "naked_asm"].into_iter();
+    let is_called = |name| words(code, name).any(|(_, after)| after.starts_with('!'));
+    note(assembler.any(is_called), "asm!");
+    for name in foreign {
+        note(words(code, name).next().is_some(), DECLARES);
+    }
+    found
+}
+
+/// Whether functions of another language are declared, or such ones are written
+/// for it: nobody sees what goes on there.
+fn declares_functions(code: &str) -> bool {
+    words(code, "extern").any(|(before, after)| {
+        let is_abi = ["\"", "{", "r\"", "r#"]
+            .iter()
+            .any(|start| after.starts_with(start));
+        // The word alone, as a text.
+        is_abi && !before.ends_with('"') && !after.starts_with("\"Rust\"")
+    })
+}
+
+/// What code reads files by.
+fn files(code: &str) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let from_std = words(code, "fs").any(|(before, _)| before.ends_with("std::"));
+    if from_std || in_module(code, "fs").next().is_some() {
+        found.push("std::fs");
+    }
+    if words(code, "File").any(|(_, after)| after.starts_with("::open")) {
+        found.push("File::open");
+    }
+    let is_method = |(before, _): (&str, _)| before.ends_with('.') || before.ends_with("::");
+    let methods = LOOKS_AT_FILES.iter().copied();
+    found.extend(methods.filter(|name| words(code, name).any(is_method)));
+    let others = FILES.iter().copied();
+    found.extend(others.filter(|name| code.contains(name)));
+    found
 }
 
 enum UseOfEnv {
@@ -109,13 +181,8 @@ enum UseOfEnv {
 /// Every use of `std::env` in a source.
 fn uses_of_env(code: &str) -> Vec<UseOfEnv> {
     let mut uses = Vec::new();
-    for (at, _) in code.match_indices("env::") {
-        // `my_env::` is something else.
-        let before = code[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
-            continue;
-        }
-        let call: String = code[at + "env::".len()..]
+    for call in in_module(code, "env") {
+        let call: String = call
             .chars()
             .filter(|c| !c.is_whitespace())
             .take(80)
@@ -147,7 +214,7 @@ mod tests {
 
     #[test]
     fn macros_that_look_around_are_found() {
-        let of = |text| sight(text, "");
+        let of = |text| sight(text, "", &[]);
         let tokens = |names: &[&str]| Sight::Tokens(names.iter().map(|n| n.to_string()).collect());
         assert_eq!(of("// std::fs\nfn a() { b() }"), tokens(&[]));
         assert_eq!(
@@ -161,27 +228,89 @@ mod tests {
         assert_eq!(of("my_env::x()"), tokens(&[]));
         for text in [
             "use std::{fs, io}; fn a() { fs::read(x) }",
+            "use std::{fs as files, io};",
+            "use std::fs;",
+            "fs :: read(x)",
+            "File::open(x)",
+            "OpenOptions",
             "std::env::var(\"CARGO_MANIFEST_DIR\")",
             "env::current_dir()",
             "span.local_file()",
             "path.exists()",
+            "iter.filter(Path::exists)",
+            "path.metadata ()",
         ] {
             assert!(matches!(of(text), Sight::Files(_)), "{text}");
+        }
+        for text in ["my_fs::x", "fs.x", "\"exists\"", "exists()", "x.existed"] {
+            assert_eq!(of(text), tokens(&[]), "{text}");
         }
         for text in [
             "env::var(name)",
             "use std::env::var;",
+            "use std::{env as e};",
             "env::vars()",
             "env::var(\"CARGO_HOME\")",
             "SystemTime::now()",
+            "use std::time::{Instant as I};",
+            "std::process::Command",
+            "use std::{process::{Command}};",
+            "process::exit(1); process::id()",
+            "use std::process as p;",
+            "use std::{net::UdpSocket};",
+            "extern \"C\" { fn getenv(); }",
+            "extern\"system\" {}",
+            "unsafe extern {",
+            "extern r\"C\" {",
+            "asm!(\"syscall\")",
+            "core::arch::global_asm!()",
         ] {
             assert!(matches!(of(text), Sight::Anything(_)), "{text}");
         }
-        assert_eq!(sight("self.local_file()", "proc-macro2"), tokens(&[]));
-        assert_eq!(sight("env::var(name)", "clap_derive"), tokens(&[]));
+        for text in [
+            "process::exit(1); std::process::abort()",
+            "use std::process;",
+            "[\"extern\"] + b",
+            "extern crate syn; Token![extern]",
+            "extern \"Rust\" fn f() {}",
+            "external {",
+            "wasm!()",
+            "asm",
+            "subprocess::x",
+        ] {
+            assert_eq!(of(text), tokens(&[]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_has_read_is_known() {
+        let tokens = Sight::Tokens(Vec::new());
+        assert_eq!(sight("self.local_file()", "proc-macro2", &[]), tokens);
+        assert_eq!(sight("env::var(name)", "clap_derive", &[]), tokens);
         assert!(matches!(
-            sight("fs::read(x)", "proc-macro2"),
+            sight("fs::read(x)", "proc-macro2", &[]),
             Sight::Files(_)
         ));
+        assert_eq!(sight("extern \"C\" {", "libc", &[]), tokens);
+        assert_eq!(sight("extern \"C\" { asm!() }", "psm", &[]), tokens);
+        let anything = |what: &str| Sight::Anything(what.to_owned());
+        assert_eq!(sight("asm!()", "libc", &[]), anything("asm!"));
+        assert_eq!(sight("SystemTime", "psm", &[]), anything("SystemTime"));
+    }
+
+    #[test]
+    fn who_names_the_systems_functions_may_call_them() {
+        let tokens = Sight::Tokens(Vec::new());
+        let anything = Sight::Anything("libc".to_owned());
+        for (text, names, found) in [
+            ("libc::getenv(x)", &["libc"][..], &anything),
+            ("use libc as c;", &["libc"], &anything),
+            ("c::getenv(x)", &["other", "c"], &anything),
+            ("libc::getenv(x)", &[], &tokens),
+            ("my_libc::x; cc::y // libc", &["libc", "c"], &tokens),
+        ] {
+            assert_eq!(&sight(text, "", names), found, "{text} {names:?}");
+        }
+        assert_eq!(sight("libc::mmap()", "stacker", &["libc"]), tokens);
     }
 }
