@@ -224,12 +224,10 @@ impl<'a> Macros<'a> {
         if let Some(known) = self.sights.borrow().get(&at) {
             return known.clone();
         }
-        let noted = self.noted("sees, tests and libc apart", at, outputs, || {
-            match self.look(at) {
-                Sight::Tokens(names) => format!("tokens\n{}", names.join("\n")),
-                Sight::Files(how) => format!("files\n{how}"),
-                Sight::Anything(how) => format!("anything\n{how}"),
-            }
+        let noted = self.noted("sees, by words", at, outputs, || match self.look(at) {
+            Sight::Tokens(names) => format!("tokens\n{}", names.join("\n")),
+            Sight::Files(how) => format!("files\n{how}"),
+            Sight::Anything(how) => format!("anything\n{how}"),
         });
         let (word, rest) = noted.split_once('\n').unwrap_or((&noted, ""));
         let found = match word {

@@ -53,12 +53,12 @@ pub const DECLARES: &str = "libc";
 ///
 /// proc-macro2 passes the question for a token's file on: only the macro that
 /// asks learns the answer. rustversion takes the date for an error message.
-/// clap_derive reads variables by a name in a variable of its own, which is
+/// libc has modules named `net`. clap_derive reads variables by a name in a variable of its own, which is
 /// always one of `CARGO_PKG_*`. psm's functions, in assembler of its own, tell
 /// where the stack is and go on on another one; stacker asks the system for the
 /// bounds of the stack and for memory.
 const READ_BY_A_PERSON: &[(&str, &[&str])] = &[
-    (DECLARES, &["extern"]),
+    (DECLARES, &["extern", "std::net"]),
     ("clap_derive", &["std::env"]),
     ("proc-macro2", &["local_file", "source_file"]),
     ("psm", &["extern", "asm!"]),
@@ -149,6 +149,19 @@ fn declares_functions(code: &str) -> bool {
     })
 }
 
+/// Whether a name between these is a method's: called, or named with the type
+/// that it is of.
+fn is_of_a_value_or_type((before, after): (&str, &str)) -> bool {
+    let Some(path) = before.strip_suffix("::") else {
+        return before.ends_with('.') && after.starts_with('(');
+    };
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let name = path.rsplit(|c| !is_part(c)).next();
+    let first = name.and_then(|name| name.chars().next());
+    // `<T>::exists`
+    first.is_none_or(char::is_uppercase)
+}
+
 /// What code reads files by.
 fn files(code: &str) -> Vec<&'static str> {
     let mut found = Vec::new();
@@ -159,9 +172,8 @@ fn files(code: &str) -> Vec<&'static str> {
     if words(code, "File").any(|(_, after)| after.starts_with("::open")) {
         found.push("File::open");
     }
-    let is_method = |(before, _): (&str, _)| before.ends_with('.') || before.ends_with("::");
     let methods = LOOKS_AT_FILES.iter().copied();
-    found.extend(methods.filter(|name| words(code, name).any(is_method)));
+    found.extend(methods.filter(|name| words(code, name).any(is_of_a_value_or_type)));
     let others = FILES.iter().copied();
     found.extend(others.filter(|name| code.contains(name)));
     found
@@ -239,10 +251,20 @@ mod tests {
             "path.exists()",
             "iter.filter(Path::exists)",
             "path.metadata ()",
+            "<T>::exists(p)",
+            "std::path::PathBuf::is_dir",
         ] {
             assert!(matches!(of(text), Sight::Files(_)), "{text}");
         }
-        for text in ["my_fs::x", "fs.x", "\"exists\"", "exists()", "x.existed"] {
+        for text in [
+            "my_fs::x",
+            "fs.x",
+            "\"exists\"",
+            "exists()",
+            "x.existed",
+            "a::exists()",
+            "x.metadata",
+        ] {
             assert_eq!(of(text), tokens(&[]), "{text}");
         }
         for text in [
@@ -294,6 +316,7 @@ mod tests {
         assert_eq!(sight("extern \"C\" {", "libc", &[]), tokens);
         assert_eq!(sight("extern \"C\" { asm!() }", "psm", &[]), tokens);
         let anything = |what: &str| Sight::Anything(what.to_owned());
+        assert_eq!(sight("net::if_arp", "libc", &[]), tokens);
         assert_eq!(sight("asm!()", "libc", &[]), anything("asm!"));
         assert_eq!(sight("SystemTime", "psm", &[]), anything("SystemTime"));
     }
