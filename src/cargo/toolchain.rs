@@ -27,7 +27,7 @@ pub struct Toolchain {
     pub verbose_version: String,
     /// The host triple.
     pub host: String,
-    /// `cargo -vV`.
+    /// `cargo -V`.
     pub cargo_version: String,
     /// Compiler and standard libraries, sorted.
     pub files: Vec<Utf8PathBuf>,
@@ -52,10 +52,24 @@ impl Toolchain {
             if let Some(toolchain) = &inv.toolchain {
                 command.env("RUSTUP_TOOLCHAIN", toolchain);
             }
-            let output = cargo.ask_program(&rustc, command, args)?;
-            Ok(output)
+            cargo.ask_program(&rustc, command, args)
         };
-        let verbose_version = ask(&["-vV"])?;
+        // Each goes through rustup's proxy, which takes longer than the answer.
+        let (version, sysroot, of_cargo) = std::thread::scope(|scope| {
+            let sysroot = scope.spawn(|| ask(&["--print", "sysroot"]));
+            let of_cargo = scope.spawn(|| {
+                let mut command = cargo.command();
+                // `-vV` would start programs to learn which system this is.
+                command.arg("-V");
+                cargo.ask(command, "cargo -V")
+            });
+            (ask(&["-vV"]), sysroot.join(), of_cargo.join())
+        });
+        let failed = |_| CargoError::Unknown {
+            what: format!("{rustc} and cargo"),
+            why: "a thread failed".into(),
+        };
+        let verbose_version = version?;
         let host = verbose_version
             .lines()
             .find_map(|line| line.strip_prefix("host: "))
@@ -64,11 +78,9 @@ impl Toolchain {
                 why: "no line `host:`".into(),
             })?
             .to_owned();
-        let sysroot = Utf8PathBuf::from(ask(&["--print", "sysroot"])?.trim());
-        let mut command = cargo.command();
-        command.arg("-vV");
-        let cargo_version =
-            String::from_utf8_lossy(&cargo.ask(command, "cargo -vV")?.stdout).into_owned();
+        let sysroot = Utf8PathBuf::from(sysroot.map_err(failed)??.trim());
+        let of_cargo = of_cargo.map_err(failed)??;
+        let cargo_version = String::from_utf8_lossy(&of_cargo.stdout).into_owned();
         let (files, dirs) = compiler_files(&sysroot);
         Ok(Toolchain {
             rustc,

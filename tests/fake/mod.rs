@@ -81,14 +81,14 @@ pub fn cargo(args: &[String]) -> i32 {
     let has = |name: &str| args.iter().any(|arg| arg == name);
     let verb = args.first().map_or("", String::as_str);
     match verb {
-        "-vV" => {
+        "-V" => {
             let minor = match changed() {
                 Changed::OldCargo => 84,
                 Changed::NewCargo => 150,
                 _ if per_unit() => 100,
                 _ => 95,
             };
-            println!("cargo 1.{minor}.0 (fake)\nrelease: 1.{minor}.0");
+            println!("cargo 1.{minor}.0 (fake)");
             0
         }
         "metadata" => {
