@@ -4,6 +4,8 @@
 #
 #     .ci/windows.sh setup         only that; does nothing the second time
 #     .ci/windows.sh               setup, then everything that CI checks
+#     .ci/windows.sh types         setup, then types for windows-msvc and macOS:
+#                                  not in CI, std is compiled twice for it
 #     .ci/windows.sh run COMMAND   COMMAND with the settings, e.g.
 #                                  .ci/windows.sh run cargo +debian test --lib
 #
@@ -85,9 +87,20 @@ setup() {
     make_prefix
 }
 
+# No linker for these: types alone. Their std is compiled on the way.
+types() {
+    unset CARGO_BUILD_TARGET
+    RUSTC_BOOTSTRAP=1 cargo +debian check --locked --quiet -Zbuild-std --features blake3/pure \
+        "${@/#/--target=}"
+}
+
 case ${1:-check} in
 setup)
     setup
+    ;;
+types)
+    setup
+    types x86_64-pc-windows-msvc aarch64-apple-darwin
     ;;
 run)
     shift
@@ -97,10 +110,6 @@ check)
     setup
     cargo +debian clippy --locked --all-targets -- -D warnings
     cargo +debian test --locked --lib --test fake_cargo
-    # No linker for these: types alone. Their std is compiled on the way.
-    unset CARGO_BUILD_TARGET
-    RUSTC_BOOTSTRAP=1 cargo +debian check --locked --quiet -Zbuild-std --features blake3/pure \
-        --target x86_64-pc-windows-msvc --target aarch64-apple-darwin
     ;;
 *)
     echo "$0: unknown: $1" >&2

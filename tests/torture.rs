@@ -299,7 +299,7 @@ fn killed_at_every_step(layout: Layout) {
 /// At any time, in any scene.
 fn killed_at_random_times(layout: Layout) {
     let mut subject = Subject::new(layout);
-    let rounds = asked_for().map_or(6, |count| count / 2);
+    let rounds = asked_for().map_or(4, |count| count / 2);
     let mut kills = 0;
     while kills < rounds {
         let scene = &SCENES[subject.numbers.below(SCENES.len())];
