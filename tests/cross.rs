@@ -88,20 +88,35 @@ fn two_targets_at_once(layout: Layout) {
     }
     let mut checkout = both(layout);
     checkout.set_env("RUSTUP_TOOLCHAIN", "debian");
+    // A package that the host has no use for.
+    checkout.append(
+        "Cargo.toml",
+        "[target.'cfg(windows)'.dependencies]\nonly = { path = \"only\" }\n",
+    );
+    checkout.write("only/Cargo.toml", &manifest("only", ""));
+    checkout.write("only/src/lib.rs", "");
+    let code = "pub use both::number;\n#[cfg(windows)]\npub use only;\n";
+    checkout.write("src/lib.rs", code);
     let config = format!("[build]\ntarget = [\"{host}\", \"{other}\"]\n");
-    checkout.write(".cargo/config.toml", &config);
-    checkout.write("src/lib.rs", "pub use both::number;\n");
     // Libraries need no linker.
-    checkout.set_args(&["--lib"]);
-    checkout.build();
-    checkout.referee();
-    checkout.build_compiles_nothing();
-    checkout.remove_target();
-    checkout.build_compiles_nothing();
-    checkout.referee();
-    for target in [host.as_str(), other] {
-        let built = checkout.target().join(target).join("debug/libapp.rlib");
-        assert!(built.is_file(), "{}", built.display());
+    let (one, two) = (format!("--target={host}"), format!("--target={other}"));
+    for (config, args) in [
+        (config.as_str(), &["--lib"][..]),
+        ("", &["--lib", &one, &two]),
+    ] {
+        checkout.write(".cargo/config.toml", config);
+        checkout.set_args(args);
+        checkout.build().healthy();
+        checkout.referee();
+        checkout.build_compiles_nothing();
+        checkout.remove_target();
+        checkout.build_compiles_nothing();
+        checkout.referee();
+        for target in [host.as_str(), other] {
+            let built = checkout.target().join(target).join("debug/libapp.rlib");
+            assert!(built.is_file(), "{}", built.display());
+        }
+        checkout.remove_target();
     }
 }
 
