@@ -91,7 +91,8 @@ fn two_targets_at_once(layout: Layout) {
     // A package that the host has no use for.
     checkout.append(
         "Cargo.toml",
-        "[target.'cfg(windows)'.dependencies]\nonly = { path = \"only\" }\n",
+        "[target.'cfg(windows)'.dependencies]\nonly = { path = \"only\" }\n\
+         [workspace]\nexclude = [\"only\"]\n",
     );
     checkout.write("only/Cargo.toml", &manifest("only", ""));
     checkout.write("only/src/lib.rs", "");
