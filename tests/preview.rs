@@ -133,6 +133,21 @@ fn another_setting_is_named(layout: Layout) {
     assert!(app.contains("    leaf 0.1.0 (lib): features: "), "{app}");
 }
 
+/// Nothing follows in which cargo would say it.
+#[test]
+fn what_cargo_refuses_is_told_in_its_own_words() {
+    let checkout = Checkout::of("members", Layout::Spread);
+    for args in [&["-p", "nonesuch"][..], &["--bogus"]] {
+        let cargo = checkout.cargo(&[&["build"], args].concat());
+        assert!(cargo.stderr.starts_with("error: "), "{cargo}");
+        for command in ["plan", "explain", "audit"] {
+            let ran = checkout.zbuild(&[&[command], args].concat());
+            assert_eq!(ran.status.code(), Some(1), "{ran}");
+            assert_eq!(ran.stderr.trim_end(), cargo.stderr.trim_end(), "{ran}");
+        }
+    }
+}
+
 in_both_layouts!(
     a_plan_says_what_the_build_then_does,
     a_miss_names_the_file_and_the_root,

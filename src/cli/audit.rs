@@ -8,9 +8,9 @@ use clap::{Arg, ArgAction, Command};
 
 use super::own::Call;
 use super::plain;
-use super::preview::{arguments, help, invocation, wants_help, with_session};
+use super::preview::{arguments, help, in_full, invocation, wants_help, with_session};
 use crate::event::{Event, Sink};
-use crate::exec::audit::{Step, Wanted};
+use crate::exec::audit::{AuditError, Step, Wanted};
 use crate::report::audit::{json, text};
 
 /// How many units are built again if nobody says it.
@@ -86,7 +86,10 @@ pub fn run(mut call: Call) -> ExitCode {
                 }
             },
         });
-        let audit = audit.map_err(|error| error.to_string())?;
+        let audit = audit.map_err(|error| match error {
+            AuditError::Session(error) => in_full(&error),
+            error => error.to_string(),
+        })?;
         let seed = sample.map(|_| seed);
         match as_json {
             true => anstream::println!("{:#}", json(&audit, &command.join(" "), seed)),

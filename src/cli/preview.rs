@@ -10,10 +10,12 @@ use super::own::Call;
 use super::settings::Settings;
 use super::{build, plain, verbs};
 use crate::cache::Store;
+use crate::cargo::CargoError;
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 use crate::event::{Silent, Sink};
-use crate::exec::session::{Session, Start, Talk};
+use crate::exec::session::{Session, SessionError, Start, Talk};
+use crate::plan::PlanError;
 use crate::report::forecast;
 
 pub(super) fn arguments() -> Arg {
@@ -59,7 +61,7 @@ pub fn plan(mut call: Call) -> ExitCode {
     let inv = invocation(&mut call);
     let command = [std::slice::from_ref(&inv.verb), &inv.args].concat();
     with_session(&call, &inv, &Silent, |session| {
-        let forecast = session.forecast().map_err(|error| error.to_string())?;
+        let forecast = session.forecast().map_err(|error| in_full(&error))?;
         match json {
             true => {
                 let plan = forecast::json(&forecast, &command.join(" "));
@@ -86,7 +88,7 @@ pub fn explain(mut call: Call) -> ExitCode {
     let now = now.map_or(0, |now| now.as_secs());
     with_session(&call, &inv, &Silent, |session| {
         let found = session.explain(name.as_deref());
-        let found = found.map_err(|error| error.to_string())?;
+        let found = found.map_err(|error| in_full(&error))?;
         match (&name, found.is_empty()) {
             (Some(name), true) => return Err(format!("no unit of this build is named {name}")),
             (None, true) => anstream::println!("nothing has to be compiled"),
@@ -123,6 +125,19 @@ pub(super) fn invocation(call: &mut Call) -> Invocation {
     let mut inv = Invocation::parse(verb, call.args.clone());
     inv.toolchain.clone_from(&call.toolchain);
     inv
+}
+
+/// What went wrong, where no cargo follows that would say it: in cargo's own
+/// words, if it refused to plan.
+pub(super) fn in_full(error: &SessionError) -> String {
+    let SessionError::Plan(PlanError::Cargo(CargoError::Refused { said, .. })) = error else {
+        return error.to_string();
+    };
+    let said = anstream::adapter::strip_str(said).to_string();
+    match said.split_once("error: ") {
+        Some((_, why)) => why.trim_end().to_owned(),
+        None => error.to_string(),
+    }
 }
 
 pub(super) fn with_session(
