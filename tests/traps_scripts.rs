@@ -441,7 +441,51 @@ fn a_script_calls_zbuild_for_another_workspace(layout: Layout) {
     checkout.is_right();
 }
 
+/// anyhow's and thiserror's scripts of some years try what rustc can do, and
+/// leave dep-info in `OUT_DIR`: it names the directory, and nobody reads it.
+/// Who does, or is told where it is, is built again in another checkout.
+fn dep_info_that_a_script_leaves_behind(layout: Layout) {
+    const PLAIN: &str = "fn main() { println!(\"{}\", env!(\"MADE\")) }\n";
+    const READS: &str = "fn main() { println!(\"{}\", env!(\"MADE\")) }\n\
+        const TEXT: &str = include_str!(concat!(env!(\"OUT_DIR\"), \"/probe.d\"));\n\
+        #[used] static LEN: [u8; TEXT.len() % 50 + 1] = [0; TEXT.len() % 50 + 1];\n";
+    let tells = "println!(\"cargo::rustc-link-search={}\", out.display());";
+    for (main, more, file, compiled) in [
+        (PLAIN, "", "probe.d", 0),
+        (PLAIN, "", "probe.txt", 2),
+        (READS, "", "probe.d", 1),
+        (PLAIN, tells, "probe.d", 2),
+    ] {
+        let body = format!(
+            "println!(\"cargo::rerun-if-changed=build.rs\");\n\
+             let out = std::path::PathBuf::from(std::env::var(\"OUT_DIR\").unwrap());\n\
+             let text = format!(\"{{0}}/libprobe.rmeta: probe.rs\\n\\nprobe.rs:\\n\", out.display());\n\
+             std::fs::write(out.join(\"{file}\"), text).unwrap();\n\
+             println!(\"cargo::rustc-env=MADE=1\");\n{more}"
+        );
+        let checkout = app_with_script(layout, &body);
+        checkout.write("src/main.rs", main);
+        checkout.build();
+        let second = checkout.second("a second one, at another place");
+        let ran = second.build();
+        assert_eq!(ran.compiled(), compiled, "{file} {more} {main}: {ran}");
+        second.is_right();
+        second.referee();
+        let left = second.target_file(&[file]);
+        let text = fs::read_to_string(&left).unwrap();
+        let named = format!("{}/libprobe.rmeta: ", left.parent().unwrap().display());
+        assert!(text.starts_with(&named), "{text}");
+        second.remove_target();
+        second.build_compiles_nothing();
+        second.is_right();
+        assert_eq!(fs::read_to_string(&left).unwrap(), text);
+        checkout.build_compiles_nothing();
+        checkout.is_right();
+    }
+}
+
 in_both_layouts!(
+    dep_info_that_a_script_leaves_behind,
     each_script_runs_again_for_its_own_changes_and_no_others,
     touching_what_scripts_watch_runs_none,
     a_script_names_nothing_that_it_watches,

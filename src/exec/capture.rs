@@ -12,6 +12,7 @@ use filetime::FileTime;
 use fs_err as fs;
 use rayon::prelude::*;
 
+use super::leftovers;
 use super::macros::Macros;
 use super::outputs::Outputs;
 use super::restore::{may_share, unit_state};
@@ -272,16 +273,21 @@ impl Capture<'_> {
             let path = inside(&dirs.build, &file.path)?;
             let meta = fs::metadata(&path)?;
             let stamp = Stamp::of(&path)?;
+            let leftover = self.leftover(unit, file, &path, &meta)?;
+            let role = leftover.as_ref().map_or(file.role, |_| Role::Text);
             gathered.seen.push(SeenFile {
                 path: file.path.clone(),
-                role: file.role,
+                role,
                 size: stamp.size,
                 modified: stamp.modified,
                 inode: stamp.inode,
             });
-            if file.role.is_packed() {
-                let bytes = fs::read(&path)?;
-                match file.role {
+            if role.is_packed() {
+                if leftover.is_some() {
+                    gathered.ended = gathered.ended.max(stamp.modified);
+                }
+                let bytes = leftover.map_or_else(|| fs::read(&path), Ok)?;
+                match role {
                     Role::Fingerprint => has_fingerprint = !bytes.is_empty(),
                     Role::DepInfo => gathered.dep_info = bytes.clone(),
                     Role::Text if is_text_of_unit(&file.path, unit) => {
@@ -289,13 +295,13 @@ impl Capture<'_> {
                     }
                     _ => {}
                 }
-                let content = match file.role {
+                let content = match role {
                     Role::Text => dirs.unroot_text(&bytes),
                     _ => bytes,
                 };
                 gathered.packed.push(PackedFile {
                     path: file.path.clone(),
-                    role: file.role,
+                    role,
                     content,
                 });
             } else {
@@ -333,6 +339,24 @@ impl Capture<'_> {
             ));
         }
         Ok(gathered)
+    }
+
+    /// The content of a file that is a text with directories in it although it
+    /// lies in an `OUT_DIR`.
+    fn leftover(
+        &self,
+        unit: &PlanUnit,
+        file: &layout::UnitFile,
+        path: &Utf8Path,
+        meta: &std::fs::Metadata,
+    ) -> std::io::Result<Option<Vec<u8>>> {
+        let may_be = leftovers::may_be(unit, file.role, &file.path);
+        if !may_be || meta.len() > leftovers::LARGEST || is_executable(meta) {
+            return Ok(None);
+        }
+        let bytes = fs::read(path)?;
+        let is_one = leftovers::is_rooted(&bytes, &self.plan.dirs);
+        Ok(is_one.then_some(bytes))
     }
 
     fn record(
@@ -520,6 +544,9 @@ fn output_digest(unit: &PlanUnit, gathered: &Gathered, passed_on: &[Digest]) -> 
     for file in &gathered.packed {
         if unit.is_run() && is_text_of_unit(&file.path, unit) {
             hasher.part("stdout", &file.content);
+        }
+        if unit.is_run() && leftovers::is_called_so(Utf8Path::new(&file.path)) {
+            hasher.part(&file.path, &file.content);
         }
         if file.role == Role::Fingerprint {
             hasher.part("fingerprint", &file.content);

@@ -17,7 +17,8 @@ pub mod executables;
 #[cfg(test)]
 mod fixtures;
 mod judge;
-pub mod macros;
+pub mod leftovers;
+mod macros;
 mod notes;
 mod origins;
 pub mod outputs;

@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::capture::{Capture, Gathered, Refused};
+use super::leftovers;
 use super::macros::Macros;
 use super::proof;
 use crate::cache::record::{Input, InputKind, PackedFile};
@@ -81,7 +82,11 @@ impl Capture<'_> {
         let mut from = Origins::default();
         for path in &sources {
             // What a build script wrote is covered by the digest of its run.
-            if dirs.is_immutable(path) || out_dirs.iter().any(|dir| path.starts_with(dir)) {
+            let written = out_dirs.iter().any(|dir| path.starts_with(dir));
+            if written && leftovers::is_called_so(path) {
+                from.bound = Some(format!("reads {path}, which may name its directory"));
+            }
+            if dirs.is_immutable(path) || written {
                 continue;
             }
             from.add(self.input(unit, path, InputKind::File, gathered.started)?);
@@ -105,11 +110,11 @@ impl Capture<'_> {
             .filter(|(_, value)| names_dir(value))
             .map(|(name, _)| name.clone())
             .collect();
-        from.bound = if let Some((_, path)) = cargo.files.iter().find(|f| absolute_inside(f)) {
-            Some(format!("depends on {path} by its absolute path"))
-        } else {
-            proof::reads_directories(&path_env, &sources)
-        };
+        if let Some((_, path)) = cargo.files.iter().find(|f| absolute_inside(f)) {
+            from.bound = Some(format!("depends on {path} by its absolute path"));
+        } else if from.bound.is_none() {
+            from.bound = proof::reads_directories(&path_env, &sources);
+        }
         if from.bound.is_none() && !path_env.is_empty() {
             let giver = macros.giver_of_out_dir(at, outputs);
             from.bound = giver.map(|giver| format!("a macro of {giver} may keep OUT_DIR in it"));
@@ -123,6 +128,9 @@ impl Capture<'_> {
         from.add_env(&reach.variables);
         if unit.external {
             from.bound = from.bound.or(reach.anything);
+            // What a macro reads there is not the same everywhere.
+            let told = reach.files.filter(|_| leftovers::may_be_below(&out_dirs));
+            from.bound = from.bound.or(told);
         } else {
             from.unknown = from.unknown.or(reach.anything).or(reach.files);
         }
@@ -148,6 +156,10 @@ impl Capture<'_> {
             bound: binding_output(&gathered.text, dirs, unit, &script.out_dir),
             ..Origins::default()
         };
+        let tells = || dirs.are_named_in(&String::from_utf8_lossy(&gathered.text));
+        if from.bound.is_none() && leftovers::are_in(gathered) && tells() {
+            from.bound = Some("tells where a `.d` file is that names its directory".into());
+        }
         if said.changed.is_empty() && said.env.is_empty() {
             // cargo watches the whole package then. For a package that can
             // change, its fingerprint holds the newest time in it.

@@ -200,6 +200,65 @@ fn what_names_the_directory_binds_a_unit() {
 }
 
 #[test]
+fn who_can_read_dep_info_in_out_dir_is_bound() {
+    let mut bench = Bench::new();
+    let (script, out_dir) = add_run(&mut bench, "script", &[]);
+    let tokens = bench.add("tokens", "proc-macro", &[], "");
+    let files = bench.add("files", "proc-macro", &[], "use std::fs;");
+    let cannot = bench.add("cannot", "lib", &[script, tokens], "");
+    let can = bench.add("can", "lib", &[script, files], "");
+    for at in [cannot, can] {
+        bench.units[at].external = true;
+    }
+    let rule = format!("{}/debug/deps/a.d:", bench.dirs.build);
+    let bound = |at: usize, source: &Utf8Path| {
+        let text = format!("{rule} {source}\n");
+        let from = compile(&bench, at, &text, dep_info(&[], &[])).unwrap();
+        from.bound
+    };
+    let own = Utf8Path::new("can/src/lib.rs");
+    assert_eq!((bound(cannot, own), bound(can, own)), (None, None));
+    fs::write(out_dir.join("probe.d"), "").unwrap();
+    let why = "can use files, which may read files (std::fs in files)".to_owned();
+    assert_eq!((bound(cannot, own), bound(can, own)), (None, Some(why)));
+    let probe = out_dir.join("probe.d");
+    let why = format!("reads {probe}, which may name its directory");
+    assert_eq!(bound(cannot, &probe), Some(why));
+    fs::write(out_dir.join("probe.rs"), "").unwrap();
+    assert_eq!(bound(cannot, &out_dir.join("probe.rs")), None);
+}
+
+#[test]
+fn a_run_that_tells_of_dep_info_is_bound() {
+    let mut bench = Bench::new();
+    let (script, out_dir) = add_run(&mut bench, "script", &[]);
+    let bound = |stdout: &str, name: &str, role: Role| {
+        let file = |name: &str, role: Role, content: &str| PackedFile {
+            path: format!("debug/build/script/{name}"),
+            role,
+            content: bench.dirs.unroot_text(content.as_bytes()),
+        };
+        let packed = vec![
+            file("output", Role::Text, stdout),
+            file("root-output", Role::Text, out_dir.as_str()),
+            file(name, role, ""),
+        ];
+        let gathered = Gathered::of(stdout, Vec::new(), packed, BUILT * NS);
+        let from = capture(&bench, |capture, _| {
+            plainly(capture.run_inputs(script, &gathered))
+        });
+        from.unwrap().bound
+    };
+    let quiet = "cargo::rerun-if-env-changed=X\n";
+    let tells = format!("{quiet}cargo::rustc-link-search={out_dir}\n");
+    let why = "tells where a `.d` file is that names its directory".to_owned();
+    assert_eq!(bound(&tells, "out/probe.d", Role::Text), Some(why));
+    assert_eq!(bound(quiet, "out/probe.d", Role::Text), None);
+    assert_eq!(bound(&tells, "out/probe.txt", Role::Text), None);
+    assert_eq!(bound(&tells, "out/probe.d", Role::Record), None);
+}
+
+#[test]
 fn what_else_was_asked_for_is_not_known() {
     let (bench, app, rule) = app();
     let unknown = |name: &str| {
