@@ -14,8 +14,9 @@ use super::capture::Gathered;
 use crate::plan::{Dirs, PlanUnit};
 use crate::unit::Role;
 
-/// Larger ones are no such texts, in bytes.
-pub const LARGEST: u64 = 1 << 20;
+/// Larger ones are no such texts, in bytes: a probe rests on one file, while
+/// what a C compiler lists would make every reading of the record longer.
+pub const LARGEST: u64 = 16 << 10;
 
 /// Whether a file is called like dep-info.
 pub fn is_called_so(path: &Utf8Path) -> bool {
