@@ -271,7 +271,41 @@ fn a_wrapper_did_something_else_when_cargo_built(layout: Layout) {
     assert!(checkout.is_right().contains("zb_flag=false\n"));
 }
 
+/// What is in place of one package is asked about the other one, and its source
+/// has a change time of today. It is known to be right.
+fn two_packages_of_one_name(layout: Layout) {
+    let twin = |version: &str| {
+        let head = "[package]\nname = \"twin\"\nedition = \"2024\"\n";
+        format!("{head}version = \"{version}\"\n")
+    };
+    let app = "[workspace]\nexclude = [\"two\"]\n[package]\nname = \"app\"\nedition = \"2024\"\n\
+        [dependencies]\none = { package = \"twin\", path = \"one\" }\n\
+        two = { package = \"twin\", path = \"two\" }\n";
+    let main = "fn main() { println!(\"{} {}\", one::VALUE, two::VALUE) }\n";
+    let value = "pub const VALUE: u32 = 1;\n";
+    let (one, two) = (twin("1.0.0"), twin("2.0.0"));
+    let files = [
+        ("Cargo.toml", app),
+        ("src/main.rs", main),
+        ("one/Cargo.toml", one.as_str()),
+        ("one/src/lib.rs", value),
+        ("two/Cargo.toml", two.as_str()),
+        ("two/src/lib.rs", value),
+    ];
+    let checkout = Checkout::with_files(layout, &files);
+    checkout.build();
+    let source = checkout.path("one/src/lib.rs");
+    let modified = std::fs::metadata(source).unwrap().modified().unwrap();
+    checkout.set_time("one/src/lib.rs", FileTime::from(modified));
+    checkout.replace("two/src/lib.rs", "= 1", "= 2");
+    checkout.build().assert_crates(&["app", "twin"]);
+    assert_eq!(checkout.is_right(), "1 2\n");
+    checkout.referee();
+    checkout.build_compiles_nothing();
+}
+
 in_both_layouts!(
+    two_packages_of_one_name,
     a_dependency_is_built_anew_with_other_arguments,
     a_script_prints_the_same_for_other_variables,
     a_script_prints_the_same_for_other_times,

@@ -9,6 +9,8 @@
 //! was made in another place, cargo is made to build the unit again: it could
 //! not be recorded otherwise, and it might be wrong.
 
+use std::collections::HashSet;
+
 use camino::Utf8Path;
 use fs_err as fs;
 
@@ -18,16 +20,31 @@ use crate::cargo::layout::{Place, Scan, crate_name, fingerprint_name};
 use crate::cargo::{depinfo, script};
 use crate::plan::inputs::{Stamp, walk};
 use crate::plan::lookup::Decision;
+use crate::plan::state::UnitState;
 use crate::plan::{Dirs, Plan, PlanUnit};
-use crate::unit::Verdict;
+use crate::unit::{Role, Verdict};
 
 /// Makes cargo build the misses that are doubtful, and with them everything
-/// above.
+/// above. `units` is what is known of what lies there.
 ///
 /// # Errors
 /// When a file cannot be removed.
-pub fn drop_doubtful(plan: &Plan, decisions: &[Decision]) -> Result<(), CacheError> {
+pub fn drop_doubtful(
+    plan: &Plan,
+    decisions: &[Decision],
+    units: &[Option<UnitState>],
+) -> Result<(), CacheError> {
     let mut scan = Scan::new(&plan.dirs.build);
+    // Another package of the same name, or the same one with other features:
+    // what is in place is known to be right, whatever its times look like.
+    let in_place: HashSet<&str> = decisions
+        .iter()
+        .zip(units)
+        .filter(|(decision, _)| decision.verdict == Verdict::InPlace)
+        .flat_map(|(_, state)| state.iter().flat_map(|state| &state.files))
+        .filter(|file| file.role == Role::Fingerprint)
+        .map(|file| file.path.as_str())
+        .collect();
     let mut dropped = vec![false; plan.units.len()];
     for (at, (unit, decision)) in plan.units.iter().zip(decisions).enumerate() {
         if !matches!(decision.verdict, Verdict::Miss(_)) {
@@ -36,8 +53,12 @@ pub fn drop_doubtful(plan: &Plan, decisions: &[Decision]) -> Result<(), CacheErr
         // cargo itself only sees that from files of packages whose times count.
         let rests_on_dropped = unit.deps.iter().any(|&dep| dropped[dep]);
         for place in scan.candidates(&unit.graph, &unit.package) {
-            let dir = plan.dirs.build.join(place.fingerprint_dir());
             let name = fingerprint_name(&unit.graph);
+            let own = format!("{}/{name}", place.fingerprint_dir());
+            if in_place.contains(own.as_str()) {
+                continue;
+            }
+            let dir = plan.dirs.build.join(place.fingerprint_dir());
             // Those above compare their times with this file's, too.
             let reference = match unit.is_run() {
                 true => plan.dirs.build.join(place.script_stdout()),
@@ -141,6 +162,7 @@ mod tests {
     use crate::cache::system::set_time;
     use crate::cargo::layout::place_of;
     use crate::plan::fixtures::{self, write};
+    use crate::plan::state::SeenFile;
     use crate::unit::{Action, MissReason};
 
     /// Seconds since 1970: when everything here was built, and times before and
@@ -303,12 +325,15 @@ mod tests {
         let hash = "0123456789abcdef";
         let mut units = Vec::new();
         let mut decisions = Vec::new();
+        let mut states = Vec::new();
         let miss = Verdict::Miss(MissReason::NeverSeen);
         for (name, deps, time, verdict) in [
             ("changed", &[][..], AFTER, &miss),
             ("above", &[0][..], BEFORE, &miss),
             ("same", &[][..], BEFORE, &miss),
             ("in-place", &[0][..], AFTER, &Verdict::InPlace),
+            // Another package of that name: it looks at the same place.
+            ("in-place", &[][..], AFTER, &miss),
         ] {
             let source = bench.file(&format!("{name}/lib.rs"), "", time);
             let unit = PlanUnit {
@@ -327,6 +352,14 @@ mod tests {
                 bench.file(&path, "x", BUILT);
             }
             units.push(unit);
+            let known = SeenFile {
+                path: format!("debug/.fingerprint/{name}-{hash}/lib-{name}"),
+                role: Role::Fingerprint,
+                size: 1,
+                modified: 0,
+                inode: 0,
+            };
+            states.push(Some(fixtures::unit_state("a", vec![known])));
             decisions.push(Decision {
                 verdict: verdict.clone(),
                 output: None,
@@ -336,7 +369,8 @@ mod tests {
                 outdated: false,
             });
         }
-        drop_doubtful(&fixtures::plan(&bench.dirs, units), &decisions).unwrap();
+        let plan = fixtures::plan(&bench.dirs, units);
+        drop_doubtful(&plan, &decisions, &states).unwrap();
         for (name, stays) in [
             ("changed", false),
             ("above", false),

@@ -77,7 +77,7 @@ pub fn restore(
         .sum();
     sink.event(Event::Begin(Phase::Restore, total as u64));
     drop_outdated(plan, decisions, units)?;
-    drop_doubtful(plan, decisions)?;
+    drop_doubtful(plan, decisions, units)?;
     let below = Below::new(&plan.dirs.build);
     let done: Result<Vec<(Option<UnitState>, bool)>, CacheError> = plan
         .units
