@@ -484,7 +484,57 @@ fn dep_info_that_a_script_leaves_behind(layout: Layout) {
     }
 }
 
+/// The other script is built from what differs, and prints nothing that names a
+/// directory.
+fn another_script_is_told_of_dep_info(layout: Layout) {
+    let head = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n{more}")
+    };
+    let sys = head("sys", "links = \"sys\"\n");
+    let app = head(
+        "app",
+        "[dependencies]\nsys = { path = \"sys\" }\n[workspace]\n",
+    );
+    let tells = "fn main() {\n\
+        let out = std::env::var(\"OUT_DIR\").unwrap();\n\
+        std::fs::write(format!(\"{out}/probe.d\"), format!(\"{out}/a.rmeta: a.rs\\n\")).unwrap();\n\
+        println!(\"cargo::rerun-if-changed=build.rs\\ncargo::metadata=dir={out}\");\n}\n";
+    let reads = "fn main() {\n\
+        let dir = std::env::var(\"DEP_SYS_DIR\").unwrap();\n\
+        let text = std::fs::read_to_string(format!(\"{dir}/probe.d\")).unwrap();\n\
+        println!(\"cargo::rerun-if-changed=build.rs\");\n\
+        println!(\"cargo::rustc-env=MADE={}\", text.len());\n}\n";
+    let files = [
+        ("Cargo.toml", app.as_str()),
+        ("build.rs", reads),
+        (
+            "src/main.rs",
+            "fn main() { println!(\"{}\", env!(\"MADE\")) }\n",
+        ),
+        ("sys/Cargo.toml", sys.as_str()),
+        ("sys/build.rs", tells),
+        ("sys/src/lib.rs", ""),
+    ];
+    let checkout = Checkout::with_files(layout, &files);
+    checkout.build();
+    let right = checkout.oracle_in_place();
+    let second = checkout.second("a place with another, longer name");
+    // What rests on it is asked for once the script's record is there.
+    second.zbuild(&["-v", "-p", "sys"]).healthy();
+    second.build();
+    let other = second.oracle_in_place();
+    assert_ne!(right, other);
+    // Each finds the records of both.
+    for (checkout, right) in [(&second, &other), (&checkout, &right), (&second, &other)] {
+        checkout.is_still(right);
+        checkout.remove_target();
+        checkout.build_compiles_nothing();
+        checkout.is_still(right);
+    }
+}
+
 in_both_layouts!(
+    another_script_is_told_of_dep_info,
     dep_info_that_a_script_leaves_behind,
     each_script_runs_again_for_its_own_changes_and_no_others,
     touching_what_scripts_watch_runs_none,

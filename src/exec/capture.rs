@@ -273,7 +273,7 @@ impl Capture<'_> {
             let path = inside(&dirs.build, &file.path)?;
             let meta = fs::metadata(&path)?;
             let stamp = Stamp::of(&path)?;
-            let leftover = self.leftover(unit, file, &path, &meta)?;
+            let leftover = self.leftover(unit, place, file, &meta)?;
             let role = leftover.as_ref().map_or(file.role, |_| Role::Text);
             gathered.seen.push(SeenFile {
                 path: file.path.clone(),
@@ -346,16 +346,18 @@ impl Capture<'_> {
     fn leftover(
         &self,
         unit: &PlanUnit,
+        place: &layout::Place,
         file: &layout::UnitFile,
-        path: &Utf8Path,
         meta: &std::fs::Metadata,
     ) -> std::io::Result<Option<Vec<u8>>> {
         let may_be = leftovers::may_be(unit, file.role, &file.path);
         if !may_be || meta.len() > leftovers::LARGEST || is_executable(meta) {
             return Ok(None);
         }
-        let bytes = fs::read(path)?;
-        let is_one = leftovers::is_rooted(&bytes, &self.plan.dirs);
+        let dirs = &self.plan.dirs;
+        let bytes = fs::read(dirs.build.join(&file.path))?;
+        let stdout = fs::read(dirs.build.join(place.script_stdout()))?;
+        let is_one = leftovers::is_rooted(&bytes, &stdout, dirs);
         Ok(is_one.then_some(bytes))
     }
 

@@ -9,6 +9,7 @@
 //! was made in another place, cargo is made to build the unit again: it could
 //! not be recorded otherwise, and it might be wrong.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 
 use camino::Utf8Path;
@@ -37,14 +38,15 @@ pub fn drop_doubtful(
     let mut scan = Scan::new(&plan.dirs.build);
     // Another package of the same name, or the same one with other features:
     // what is in place is known to be right, whatever its times look like.
-    let in_place: HashSet<&str> = decisions
-        .iter()
-        .zip(units)
-        .filter(|(decision, _)| decision.verdict == Verdict::InPlace)
-        .flat_map(|(_, state)| state.iter().flat_map(|state| &state.files))
-        .filter(|file| file.role == Role::Fingerprint)
-        .map(|file| file.path.as_str())
-        .collect();
+    let in_place: LazyCell<HashSet<&str>, _> = LazyCell::new(|| {
+        let known = decisions.iter().zip(units);
+        known
+            .filter(|(decision, _)| decision.verdict == Verdict::InPlace)
+            .flat_map(|(_, state)| state.iter().flat_map(|state| &state.files))
+            .filter(|file| file.role == Role::Fingerprint)
+            .map(|file| file.path.as_str())
+            .collect()
+    });
     let mut dropped = vec![false; plan.units.len()];
     for (at, (unit, decision)) in plan.units.iter().zip(decisions).enumerate() {
         if !matches!(decision.verdict, Verdict::Miss(_)) {

@@ -3,14 +3,14 @@
 //! Scripts that try what the compiler can do (anyhow's and thiserror's of some
 //! years) leave a `.d` file there, a text with the directory's name in it that
 //! nobody reads. Kept as a text whose directories are put in anew it says in
-//! every directory what the script would have written there. Only what could
-//! have read it must not be taken for the same everywhere: whoever names such a
-//! file, can use a macro that reads files, or is told where the `OUT_DIR` is.
+//! every directory what the script would have written there. Its bytes do not
+//! count for what rests on the run then, so nothing may rest on them: where the
+//! script tells others of a directory the file stays what it is, and whoever
+//! includes it, or can use a macro that reads files, is bound to its directory.
 
 use camino::Utf8Path;
 use walkdir::WalkDir;
 
-use super::capture::Gathered;
 use crate::plan::{Dirs, PlanUnit};
 use crate::unit::Role;
 
@@ -28,19 +28,14 @@ pub fn may_be(unit: &PlanUnit, role: Role, path: &str) -> bool {
     unit.is_run() && role == Role::Output && is_called_so(Utf8Path::new(path))
 }
 
-/// Whether these bytes name this build's directories, and nothing of them is
-/// left once they are taken out.
-pub fn is_rooted(bytes: &[u8], dirs: &Dirs) -> bool {
+/// Whether these bytes name this build's directories, nothing of them is left
+/// once they are taken out, and the script that printed `stdout` told nobody
+/// where to find them: other scripts would be built from them.
+pub fn is_rooted(bytes: &[u8], stdout: &[u8], dirs: &Dirs) -> bool {
     let unrooted = dirs.unroot_text(bytes);
-    let is_left = dirs.are_named_in(&String::from_utf8_lossy(&unrooted));
+    let names = |text: &[u8]| dirs.are_named_in(&String::from_utf8_lossy(text));
     // A zero is how a text marks a directory in the store.
-    unrooted != bytes && !bytes.contains(&0) && !is_left
-}
-
-/// Whether a run of a build script left one, as gathered.
-pub(super) fn are_in(gathered: &Gathered) -> bool {
-    let mut texts = gathered.packed.iter();
-    texts.any(|file| file.role == Role::Text && is_called_so(Utf8Path::new(&file.path)))
+    unrooted != bytes && !bytes.contains(&0) && !names(&unrooted) && !names(stdout)
 }
 
 /// Whether there may be one in these directories.
@@ -63,8 +58,12 @@ mod tests {
     fn a_text_with_directories_in_it_and_nothing_else_is_rooted() {
         let bench = Bench::new();
         let build = bench.dirs.build.as_str();
-        let rooted = |text: &str| is_rooted(text.as_bytes(), &bench.dirs);
-        assert!(rooted(&format!("{build}/a.rmeta: a.rs\n")));
+        let quiet = b"cargo::rustc-cfg=probe\n";
+        let rooted = |text: &str| is_rooted(text.as_bytes(), quiet, &bench.dirs);
+        let probe = format!("{build}/a.rmeta: a.rs\n");
+        assert!(rooted(&probe));
+        let tells = format!("cargo::metadata=dir={build}/out\n");
+        assert!(!is_rooted(probe.as_bytes(), tells.as_bytes(), &bench.dirs));
         assert!(!rooted("a.rmeta: a.rs\n"));
         assert!(!rooted(&format!("{build}/a.rmeta: \0.rs\n")));
         // Not at the end of a component, so it stays.

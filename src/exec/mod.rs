@@ -17,8 +17,8 @@ pub mod executables;
 #[cfg(test)]
 mod fixtures;
 mod judge;
-pub mod leftovers;
-mod macros;
+mod leftovers;
+pub mod macros;
 mod notes;
 mod origins;
 pub mod outputs;

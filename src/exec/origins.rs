@@ -156,10 +156,6 @@ impl Capture<'_> {
             bound: binding_output(&gathered.text, dirs, unit, &script.out_dir),
             ..Origins::default()
         };
-        let tells = || dirs.are_named_in(&String::from_utf8_lossy(&gathered.text));
-        if from.bound.is_none() && leftovers::are_in(gathered) && tells() {
-            from.bound = Some("tells where a `.d` file is that names its directory".into());
-        }
         if said.changed.is_empty() && said.env.is_empty() {
             // cargo watches the whole package then. For a package that can
             // change, its fingerprint holds the newest time in it.

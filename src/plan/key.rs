@@ -25,8 +25,8 @@ use crate::cargo::toolchain::Toolchain;
 use crate::cargo::unit_graph::GraphUnit;
 use crate::unit::{Digest, KeyHasher, Root, RootedPath};
 
-/// Changes when the meaning of a key changes.
-const KEY_VERSION: &[u8] = b"2";
+/// Changes when the meaning of a key changes, or of the outputs under it.
+const KEY_VERSION: &[u8] = b"3";
 
 /// Prefixes of environment variables that can change what cargo or rustc do.
 const ENV: &[&str] = &["CARGO", "RUST", "__CARGO"];

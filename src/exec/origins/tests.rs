@@ -229,36 +229,6 @@ fn who_can_read_dep_info_in_out_dir_is_bound() {
 }
 
 #[test]
-fn a_run_that_tells_of_dep_info_is_bound() {
-    let mut bench = Bench::new();
-    let (script, out_dir) = add_run(&mut bench, "script", &[]);
-    let bound = |stdout: &str, name: &str, role: Role| {
-        let file = |name: &str, role: Role, content: &str| PackedFile {
-            path: format!("debug/build/script/{name}"),
-            role,
-            content: bench.dirs.unroot_text(content.as_bytes()),
-        };
-        let packed = vec![
-            file("output", Role::Text, stdout),
-            file("root-output", Role::Text, out_dir.as_str()),
-            file(name, role, ""),
-        ];
-        let gathered = Gathered::of(stdout, Vec::new(), packed, BUILT * NS);
-        let from = capture(&bench, |capture, _| {
-            plainly(capture.run_inputs(script, &gathered))
-        });
-        from.unwrap().bound
-    };
-    let quiet = "cargo::rerun-if-env-changed=X\n";
-    let tells = format!("{quiet}cargo::rustc-link-search={out_dir}\n");
-    let why = "tells where a `.d` file is that names its directory".to_owned();
-    assert_eq!(bound(&tells, "out/probe.d", Role::Text), Some(why));
-    assert_eq!(bound(quiet, "out/probe.d", Role::Text), None);
-    assert_eq!(bound(&tells, "out/probe.txt", Role::Text), None);
-    assert_eq!(bound(&tells, "out/probe.d", Role::Record), None);
-}
-
-#[test]
 fn what_else_was_asked_for_is_not_known() {
     let (bench, app, rule) = app();
     let unknown = |name: &str| {
