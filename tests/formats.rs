@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use cargo_zbuild::cache::record::{self, InputKind};
+use cargo_zbuild::plan::kept;
 use cargo_zbuild::plan::state::{self, Shared};
 use cargo_zbuild::unit::Role;
 
@@ -118,6 +119,7 @@ fn nothing_is_taken_for_something_else() {
             is("table-ZBT5"),
             "{name}"
         );
+        assert_eq!(kept::is_sound(&bytes), is("answers-ZBA1"), "{name}");
         // To `verify` the past is no damage.
         assert!(state::is_sound(&bytes), "{name}");
         // The body alone, under every other name.
@@ -147,5 +149,12 @@ fn a_torn_state_is_not_there() {
         flipped[at] ^= 0x04;
         assert!(Shared::decode(&flipped).dirs.is_none(), "flipped at {at}");
         assert!(Shared::decode(&bytes[..at]).dirs.is_none(), "cut at {at}");
+    }
+    let bytes = golden("answers-ZBA1.bin");
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x04;
+        assert!(!kept::is_sound(&flipped), "flipped at {at}");
+        assert!(!kept::is_sound(&bytes[..at]), "cut at {at}");
     }
 }

@@ -239,6 +239,13 @@ fn not_known(error: CargoError) -> CargoError {
     }
 }
 
+fn unknown(why: String) -> CargoError {
+    CargoError::Unknown {
+        what: "cargo --unit-graph".into(),
+        why,
+    }
+}
+
 /// The JSON text of a debuginfo level; cargo prints none as null in the unit
 /// graph and as 0 in its messages.
 pub fn debuginfo_text(value: &Value) -> String {
@@ -313,10 +320,6 @@ impl UnitGraph {
     /// # Errors
     /// When the text is not a unit graph of the version that we know.
     pub fn parse(bytes: &[u8]) -> Result<UnitGraph, CargoError> {
-        let unknown = |why: String| CargoError::Unknown {
-            what: "cargo --unit-graph".into(),
-            why,
-        };
         #[derive(Deserialize)]
         struct Head {
             version: u64,
@@ -334,14 +337,19 @@ impl UnitGraph {
             )));
         }
         let body: Body = serde_json::from_slice(bytes).map_err(|e| unknown(e.to_string()))?;
-        let units: Result<Vec<GraphUnit>, _> = body
-            .units
-            .into_iter()
-            .map(GraphUnit::from_printed)
-            .collect();
+        UnitGraph::of(body.units, body.roots)
+    }
+
+    /// The graph of these units, as cargo prints them, and these roots.
+    ///
+    /// # Errors
+    /// When a unit is not as we know it, or an index leads out of the list.
+    pub fn of(units: Vec<Value>, roots: Vec<usize>) -> Result<UnitGraph, CargoError> {
+        let units: Result<Vec<GraphUnit>, _> =
+            units.into_iter().map(GraphUnit::from_printed).collect();
         let graph = UnitGraph {
             units: units.map_err(|e| unknown(e.to_string()))?,
-            roots: body.roots,
+            roots,
         };
         let count = graph.units.len();
         let inside = graph.roots.iter().all(|&i| i < count)

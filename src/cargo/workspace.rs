@@ -9,13 +9,14 @@ use std::collections::HashMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use guppy::graph::{PackageGraph, PackageSource};
+use serde::{Deserialize, Serialize};
 
 use super::CargoError;
 use super::args::Invocation;
 use super::command::Cargo;
 
 /// Where a package comes from, as far as its files may change under us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// A member of the workspace.
     Member,

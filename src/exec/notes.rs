@@ -1,5 +1,6 @@
 //! What comes out of planning and is worth keeping: the digest of a toolchain,
-//! which takes long to compute, and what keys were made of, for explanations.
+//! which takes long to compute, what keys were made of, for explanations, and
+//! what cargo answered, for another checkout.
 //!
 //! Written only where something is built; whoever merely asks for a plan
 //! writes nothing.
@@ -18,6 +19,8 @@ pub(super) struct Notes {
     pub(super) place: Option<Digest>,
     /// What keys were made of.
     pub(super) keys: Vec<Noted>,
+    /// cargo's answers, and their name.
+    pub(super) answers: Option<(Digest, Vec<u8>)>,
 }
 
 impl Notes {
@@ -36,6 +39,9 @@ impl Notes {
         if let Some(place) = &self.place {
             let old = Table::decode(&store.key_table(place).unwrap_or_default());
             store.save_key_table(place, &old.with(&self.keys).encode())?;
+        }
+        if let Some((name, bytes)) = &self.answers {
+            store.save_state(name, bytes)?;
         }
         Ok(())
     }

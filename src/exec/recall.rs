@@ -8,7 +8,8 @@ use camino::Utf8Path;
 
 use super::notes::Notes;
 use super::session::{Remembered, Session, SessionError, working_dir};
-use crate::cache::StoreGuard;
+use crate::cache::{Store, StoreGuard};
+use crate::plan::ask::Known;
 use crate::plan::inputs::Memo;
 use crate::plan::key;
 use crate::plan::lookup::Decision;
@@ -24,6 +25,20 @@ pub(super) struct Outlook {
     pub(super) decisions: Vec<Decision>,
     /// Nothing that is decided to be there is collected as long as this lives.
     _guard: StoreGuard,
+}
+
+/// What the store knows for planning.
+struct InStore<'a>(&'a Store);
+
+impl Known for InStore<'_> {
+    fn compiler(&self, name: &str) -> Option<Digest> {
+        let bytes = self.0.blobs().entry(name)?;
+        Some(Digest(bytes.try_into().ok()?))
+    }
+
+    fn answers(&self, name: &Digest) -> Option<Vec<u8>> {
+        self.0.state(name)
+    }
 }
 
 impl Session<'_> {
@@ -99,15 +114,12 @@ impl Session<'_> {
             None => Default::default(),
         };
         let memo = Memo::with(digests);
-        let note = |name: &str| {
-            let bytes = self.store.blobs().entry(name)?;
-            Some(Digest(bytes.try_into().ok()?))
-        };
-        let made = make(self.cargo, self.inv, cwd, &memo, &note)?;
+        let made = make(self.cargo, self.inv, cwd, &memo, &InStore(self.store))?;
         let notes = Notes {
             toolchain: made.toolchain_note,
             place: Some(Shared::name(&made.plan.dirs)),
             keys: made.noted,
+            answers: made.answers,
         };
         let mut units: Vec<Option<UnitState>> = vec![None; made.plan.units.len()];
         if let Some((dirs, mut known)) = known

@@ -130,15 +130,20 @@ pub fn of_invocation(program: &str, cwd: &Utf8Path, inv: &Invocation) -> Digest 
     for arg in inv.planning_args() {
         hasher.part("argument", arg.as_bytes());
     }
-    for (name, value) in relevant_env() {
+    for (name, value) in variables() {
         hasher.part(&name, value.as_bytes());
     }
-    for name in ENV_OF_PLAN {
-        if let Some(value) = std::env::var_os(name) {
-            hasher.part(name, value.to_string_lossy().as_bytes());
-        }
-    }
     hasher.finish()
+}
+
+/// The variables that decide which plan is the right one.
+pub fn variables() -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = relevant_env().into_iter().collect();
+    all.extend(ENV_OF_PLAN.iter().filter_map(|name| {
+        let value = std::env::var_os(name)?;
+        Some(((*name).to_owned(), value.to_string_lossy().into_owned()))
+    }));
+    all
 }
 
 /// What all keys of one build have in common.

@@ -4,13 +4,15 @@
 //! [`super::state`]) together with everything that it rests on.
 
 use std::ffi::OsString;
+use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::inputs::{Memo, Stamp};
+use super::ask::{Answers, Known, ask};
+use super::inputs::{Memo, nanos};
 use super::key::{self, Common};
 use super::parts::Noted;
-use super::watch::{Watch, WatchKind, Watcher, find_program};
+use super::watch::{self, Watch, WatchKind, Watcher, find_program};
 use super::{Dirs, Plan, PlanError, PlanUnit, Term};
 use crate::cargo::args::Invocation;
 use crate::cargo::check::mark_tests;
@@ -24,7 +26,7 @@ use crate::cargo::messages::artifact_head;
 use crate::cargo::toolchain::{OLDEST_CARGO, Toolchain};
 use crate::cargo::unit_graph::{GraphUnit, UnitGraph};
 use crate::cargo::workspace::{Origin, Package, Workspace};
-use crate::unit::{Action, Digest, KeyHasher};
+use crate::unit::{Action, Digest};
 
 /// A new plan, and what it rests on.
 pub struct Made {
@@ -37,10 +39,14 @@ pub struct Made {
     /// The digest of the compiler's files under the name by which it may be
     /// found again, if it had to be computed.
     pub toolchain_note: Option<(String, Digest)>,
+    /// cargo's answers as they are kept, and their name, if they came from
+    /// cargo and are worth keeping.
+    pub answers: Option<(Digest, Vec<u8>)>,
 }
 
-/// Asks cargo for everything and puts the plan together. `known_toolchain`
-/// looks up a digest noted by an earlier build.
+/// Asks cargo for everything that is not known, and puts the plan together.
+/// cargo is asked again when something was changed meanwhile, a lock file by
+/// itself as well; if that goes on, the plan is good for this build alone.
 ///
 /// # Errors
 /// When cargo refuses, or anything about its answers is unknown to us.
@@ -49,7 +55,29 @@ pub fn make(
     inv: &Invocation,
     cwd: &Utf8Path,
     memo: &Memo,
-    known_toolchain: &dyn Fn(&str) -> Option<Digest>,
+    known: &dyn Known,
+) -> Result<Made, PlanError> {
+    let now = || nanos(SystemTime::now());
+    let begun = now();
+    let mut made = make_once(cargo, inv, cwd, memo, known)?;
+    if watch::changed_meanwhile(&made.watches, begun, now()) {
+        let begun = now();
+        made = make_once(cargo, inv, cwd, memo, known)?;
+        let ended = now();
+        if watch::changed_meanwhile(&made.watches, begun, ended) {
+            watch::distrust(&mut made.watches, begun, ended);
+            made.answers = None;
+        }
+    }
+    Ok(made)
+}
+
+fn make_once(
+    cargo: &Cargo,
+    inv: &Invocation,
+    cwd: &Utf8Path,
+    memo: &Memo,
+    known: &dyn Known,
 ) -> Result<Made, PlanError> {
     if inv.unstable.iter().any(|flag| flag.starts_with("root-dir")) {
         let why = "-Zroot-dir changes what source paths are relative to";
@@ -62,24 +90,15 @@ pub fn make(
         let why = "rustc is given a --sysroot of its own, whose contents nobody watches";
         return Err(PlanError::Surroundings(why.into()));
     }
-    // cargo is asked for both things at once: each takes as long as a no-op.
-    let (graph, rest) = std::thread::scope(|scope| {
-        let graph = scope.spawn(|| UnitGraph::ask(cargo, inv));
-        let rest = Toolchain::ask(cargo, inv, &config).and_then(|toolchain| {
-            let mut platforms = vec![toolchain.host.clone()];
-            platforms.extend(
-                inv.targets
-                    .iter()
-                    .filter(|t| !t.ends_with(".json"))
-                    .cloned(),
-            );
-            Ok((Workspace::ask(cargo, inv, &platforms)?, toolchain))
-        });
-        (graph.join(), rest)
-    });
-    let (mut graph, warnings) =
-        graph.map_err(|_| PlanError::Surroundings("the planning thread failed".into()))??;
-    let (workspace, toolchain) = rest?;
+    let Answers {
+        mut graph,
+        warnings,
+        workspace,
+        toolchain,
+        compiler,
+        toolchain_note,
+        draft,
+    } = ask(cargo, inv, cwd, &config, &cargo_home, known)?;
     refuse_older(toolchain.cargo_minor())?;
     leave_to_cargo(&mut graph, inv, &workspace)?;
     mark_tests(&mut graph, inv.selection)?;
@@ -90,7 +109,6 @@ pub fn make(
         target: workspace.target_dir.clone(),
         cargo_home,
     };
-    let (files, toolchain_note) = toolchain_digest(&toolchain, known_toolchain)?;
     let mut watcher = Watcher::default();
     watch_surroundings(
         &mut watcher,
@@ -107,28 +125,31 @@ pub fn make(
         &[inv.unstable.clone(), roots(&graph)].concat(),
         has_target(inv, &config, std::env::var_os("CARGO_BUILD_TARGET")),
         &toolchain,
-        files,
+        compiler,
         &|path| memo.file(path).ok(),
     );
     let (units, noted) = plan_units(&graph, inv, &dirs, &workspace, &common, &mut watcher)?;
     let mut profile_dirs: Vec<String> = graph.units.iter().map(layout::profile_dir).collect();
     profile_dirs.sort();
     profile_dirs.dedup();
+    let watches = watcher.finish();
+    let answers = draft.map(|draft| draft.finish(&toolchain, compiler, &watches));
     Ok(Made {
         plan: Plan {
             cargo_minor: toolchain.cargo_minor(),
             profile_dirs,
             finished: finished(&graph),
-            warnings: only_warnings(&warnings),
+            warnings,
             wrapped: !key::wrappers(&config).is_empty(),
             term: term(&config),
             judges_warnings: judges_warnings(&config, std::env::var("CARGO_BUILD_WARNINGS").ok()),
             units,
             dirs,
         },
-        watches: watcher.finish(),
+        watches,
         noted,
         toolchain_note,
+        answers,
     })
 }
 
@@ -179,22 +200,6 @@ fn names_a_sysroot(inv: &Invocation, config: &Config) -> bool {
             .values()
             .any(|value| value.contains(FLAG))
         || in_config()
-}
-
-/// Of what cargo printed while planning, that which it repeats with every
-/// build: warnings, but no status such as `Locking` or `Blocking`.
-fn only_warnings(printed: &str) -> String {
-    let is_status = |line: &str| {
-        let plain = anstream::adapter::strip_str(line).to_string();
-        // Status words are right-aligned in twelve columns.
-        let word = plain.get(..12).unwrap_or_default().trim_start();
-        let is_word = word.len() > 2 && word.chars().all(|c| c.is_ascii_alphabetic());
-        is_word
-            && word.starts_with(|c: char| c.is_ascii_uppercase())
-            && plain.as_bytes().get(12) == Some(&b' ')
-    };
-    let kept: Vec<&str> = printed.lines().filter(|line| !is_status(line)).collect();
-    kept.join("\n").trim_end().to_owned()
 }
 
 fn term(config: &Config) -> Term {
@@ -266,54 +271,6 @@ fn roots(graph: &UnitGraph) -> Vec<String> {
         .collect();
     roots.sort();
     roots
-}
-
-/// The digest of all files of the compiler. It is noted under a name made of
-/// their stamps, so that the files are read once per installation.
-fn toolchain_digest(
-    toolchain: &Toolchain,
-    known: &dyn Fn(&str) -> Option<Digest>,
-) -> Result<(Digest, Option<(String, Digest)>), PlanError> {
-    use rayon::prelude::*;
-    let mut stamps = KeyHasher::new("toolchain stamps");
-    for path in &toolchain.files {
-        let stamp = Stamp::of(path).map_err(|source| {
-            PlanError::Surroundings(format!("could not look at {path}: {source}"))
-        })?;
-        let Stamp {
-            size,
-            modified,
-            changed,
-            inode,
-        } = stamp;
-        stamps.part(path.as_str(), &size.to_le_bytes());
-        stamps.part("modified", &modified.to_le_bytes());
-        stamps.part("changed", &changed.to_le_bytes());
-        stamps.part("inode", &inode.to_le_bytes());
-    }
-    let name = format!("toolchain/{}", stamps.finish().hex());
-    if let Some(digest) = known(&name) {
-        return Ok((digest, None));
-    }
-    let digests: Result<Vec<Digest>, std::io::Error> = toolchain
-        .files
-        .par_iter()
-        .map(|path| {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_mmap(path)?;
-            Ok(Digest(*hasher.finalize().as_bytes()))
-        })
-        .collect();
-    let digests = digests.map_err(|source| {
-        PlanError::Surroundings(format!("could not read the compiler's files: {source}"))
-    })?;
-    let mut hasher = KeyHasher::new("toolchain");
-    for (path, digest) in toolchain.files.iter().zip(digests) {
-        // The name without its place: the same compiler elsewhere is the same.
-        hasher.part(path.file_name().unwrap_or_default(), &digest.0);
-    }
-    let digest = hasher.finish();
-    Ok((digest, Some((name, digest))))
 }
 
 fn watch_surroundings(

@@ -6,9 +6,11 @@
 //! reads files and the store and starts cargo for planning; it never changes
 //! the target directory, the store or a source file.
 
+pub mod ask;
 #[cfg(test)]
 pub mod fixtures;
 pub mod inputs;
+pub mod kept;
 pub mod key;
 pub mod lookup;
 pub mod make;

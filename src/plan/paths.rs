@@ -174,12 +174,15 @@ impl Dirs {
 
     /// Whether a text names one of this build's directories.
     pub fn are_named_in(&self, text: &str) -> bool {
-        let text = comparable(text.as_bytes());
-        self.roots().iter().any(|(_, dir)| {
-            let dir = comparable(dir.as_str().as_bytes());
-            memchr::memmem::find(&text, &dir).is_some()
-        })
+        self.roots().iter().any(|(_, dir)| names(dir, text))
     }
+}
+
+/// Whether a text names a directory, however it is written.
+pub fn names(dir: &Utf8Path, text: &str) -> bool {
+    let text = comparable(text.as_bytes());
+    let dir = comparable(dir.as_str().as_bytes());
+    memchr::memmem::find(&text, &dir).is_some()
 }
 
 /// The path below a directory, if it lies there. Windows also knows the

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inputs::Stamp;
 use super::watch::Watch;
-use super::{Dirs, Plan};
+use super::{Dirs, Plan, kept};
 use crate::cache::blobs::STORED_TIME;
 use crate::cache::collect::Tidied;
 use crate::cache::format::{self, Magic};
@@ -21,10 +21,10 @@ use crate::cargo::messages::Script;
 use crate::unit::{Digest, KeyHasher, Role};
 
 /// Begins every state; the digit is its version.
-const STATE: &Magic = b"ZBS7";
+pub const STATE: &Magic = b"ZBS7";
 
 /// Begins every table of a build directory.
-const TABLE: &Magic = b"ZBT5";
+pub const TABLE: &Magic = b"ZBT5";
 
 /// Everything remembered of one invocation.
 #[derive(Clone, Debug)]
@@ -247,8 +247,10 @@ pub fn tidy(bytes: &[u8]) -> Tidied {
 
 /// Whether a remembered state or table can be read, or is none of this version.
 pub fn is_sound(bytes: &[u8]) -> bool {
-    let is_ours = bytes.starts_with(STATE) || bytes.starts_with(TABLE);
-    let is_whole = decode(bytes).is_some() || Shared::read(bytes).is_some();
+    let ours = [STATE, TABLE, kept::MAGIC];
+    let is_ours = ours.iter().any(|&magic| bytes.starts_with(magic));
+    let is_whole =
+        decode(bytes).is_some() || Shared::read(bytes).is_some() || kept::is_sound(bytes);
     is_whole || (!is_ours && bytes.starts_with(b"ZB"))
 }
 

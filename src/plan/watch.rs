@@ -125,7 +125,9 @@ fn look(path: Utf8PathBuf, kind: WatchKind) -> Watch {
     }
 }
 
-fn digest(path: &Utf8Path, kind: WatchKind) -> Option<Digest> {
+/// What of a path counts, as a digest; none for a missing file or program, and
+/// where only the stamp counts.
+pub(super) fn digest(path: &Utf8Path, kind: WatchKind) -> Option<Digest> {
     match kind {
         WatchKind::Stamp => None,
         WatchKind::File => fs::read(path).ok().map(|bytes| Digest::of(&bytes)),
@@ -162,7 +164,8 @@ fn listing(path: &Utf8Path) -> Digest {
         return hasher.part("file", b"").finish();
     }
     for dir in directories(path) {
-        hasher.part("directory", dir.as_str().as_bytes());
+        let name = dir.file_name().unwrap_or_default();
+        hasher.part("directory", name.as_bytes());
     }
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -210,6 +213,55 @@ pub fn last_change(watches: &[Watch]) -> i64 {
         .map(|stamp| stamp.modified.max(stamp.changed))
         .max()
         .unwrap_or(i64::MAX)
+}
+
+/// How long after a change its time may be that of a moment before (the
+/// kernel's timer tick), in nanoseconds.
+const TICK: i64 = 15_000_000;
+
+/// The same where times are full seconds (FAT counts in two).
+const TICK_COARSE: i64 = 2_500_000_000;
+
+/// Whether something was changed while cargo was asked, so that its answer may
+/// be about what was there before: between `begun` and `ended`, in nanoseconds
+/// since 1970.
+pub fn changed_meanwhile(watches: &[Watch], begun: i64, ended: i64) -> bool {
+    watches.iter().any(|watch| is_recent(watch, begun, ended))
+}
+
+/// Makes the plan void at the next check where that is so.
+pub fn distrust(watches: &mut [Watch], begun: i64, ended: i64) {
+    let none = Stamp {
+        size: 0,
+        modified: 0,
+        changed: 0,
+        inode: 0,
+    };
+    for watch in watches {
+        if is_recent(watch, begun, ended) {
+            watch.stamp = Some(none);
+            watch.digest = Some(Digest([0; 32]));
+        }
+    }
+}
+
+fn is_recent(watch: &Watch, begun: i64, ended: i64) -> bool {
+    let Some(stamp) = watch.stamp else {
+        return false;
+    };
+    // On Windows it is the time of creation.
+    let times = match cfg!(windows) {
+        true => [stamp.modified, stamp.changed],
+        false => [stamp.changed; 2],
+    };
+    let is_meanwhile = |time: i64| {
+        let tick = match time % 1_000_000_000 {
+            0 => TICK_COARSE,
+            _ => TICK,
+        };
+        time.saturating_add(tick) >= begun && time <= ended.saturating_add(tick)
+    };
+    times.into_iter().any(is_meanwhile)
 }
 
 /// Checks all watches.
@@ -327,6 +379,62 @@ mod tests {
         assert!(shell.is_absolute() && shell.is_file(), "{shell}");
         // It counts where it is, not what it is: `key` has its content.
         assert_eq!(look(exe.to_owned(), WatchKind::Program).stamp, None);
+    }
+
+    #[test]
+    fn what_is_changed_while_cargo_answers_is_seen() {
+        const SECOND: i64 = 1_000_000_000;
+        let at = |changed: i64, kind| Watch {
+            path: "a".into(),
+            kind,
+            stamp: Some(Stamp {
+                size: 1,
+                modified: changed,
+                changed,
+                inode: 1,
+            }),
+            digest: Some(Digest::of(b"a")),
+        };
+        let (begun, ended) = (100 * SECOND + 500_000_000, 101 * SECOND);
+        for (changed, is_seen) in [
+            (begun - TICK - 1, false),
+            (begun - TICK, true),
+            (begun + 1, true),
+            (ended + TICK, true),
+            (ended + TICK + 1, false),
+            (98 * SECOND, true),
+            (97 * SECOND, false),
+            (103 * SECOND, true),
+            (104 * SECOND, false),
+        ] {
+            for kind in [WatchKind::File, WatchKind::Listing, WatchKind::Stamp] {
+                let old = at(1, WatchKind::File);
+                let mut watches = [old.clone(), at(changed, kind)];
+                assert_eq!(changed_meanwhile(&watches, begun, ended), is_seen);
+                distrust(&mut watches, begun, ended);
+                assert_eq!(watches[0], old);
+                assert_eq!(watches[1] != at(changed, kind), is_seen, "{changed}");
+            }
+        }
+        let nothing = Watch {
+            stamp: None,
+            ..at(begun, WatchKind::File)
+        };
+        assert!(!changed_meanwhile(&[nothing], begun, ended));
+    }
+
+    #[test]
+    fn what_is_distrusted_is_void_whatever_becomes_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = Utf8Path::from_path(dir.path()).unwrap().join("a");
+        for kind in [WatchKind::File, WatchKind::Listing, WatchKind::Stamp] {
+            fs::write(&file, "").unwrap();
+            let mut watches = [look(file.clone(), kind)];
+            distrust(&mut watches, i64::MIN, i64::MAX);
+            assert_eq!(check(&watches), Standing::Void(file.clone()));
+            fs::remove_file(&file).unwrap();
+            assert_eq!(check(&watches), Standing::Void(file.clone()));
+        }
     }
 
     #[test]

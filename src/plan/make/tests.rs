@@ -97,24 +97,6 @@ fn flags_that_name_a_sysroot_are_found() {
 }
 
 #[test]
-fn warnings_are_kept_and_status_lines_are_not() {
-    let kept = [
-        "warning: unused manifest key",
-        // As wide as a status word, but no word; a word, but no status.
-        "Note: a path is",
-        "     warning text",
-        "Abcdefghijklm",
-        "          In x",
-    ];
-    let mut printed = kept.to_vec();
-    printed.insert(0, "    Blocking waiting for file lock");
-    printed.insert(3, "     Locking 5 packages");
-    printed.insert(5, "         Foo bar");
-    printed.push("\u{1b}[32m    Updating\u{1b}[0m crates.io index\n");
-    assert_eq!(only_warnings(&printed.join("\n")), kept.join("\n"));
-}
-
-#[test]
 fn settings_are_read() {
     let text = "term.quiet = true\nterm.verbose = false\nterm.color = 'never'\n\
                 term.progress.when = 'always'";

@@ -1,0 +1,395 @@
+//! cargo's answers, kept for another checkout of the same sources.
+//!
+//! Asking cargo which units a build has takes as long as a no-op of cargo's.
+//! Where manifests, lock file, configuration, arguments, variables, compiler
+//! and the directories in which cargo discovers targets are the same, it
+//! answers the same but for the name of the workspace's directory. So the
+//! answers are kept without that name and put to use in another directory, or
+//! in the same one once what they rest on is back. Everything else - keys,
+//! watches, inputs - is worked out anew where the build is.
+//!
+//! What must never happen: that an answer is used which cargo would not give.
+//! Whatever could make a difference between two directories, or whose place
+//! cannot be told, means that nothing is kept, or that cargo is asked.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::inputs::Stamp;
+use super::key;
+use super::paths;
+use super::watch::{self, Watch, WatchKind, find_program};
+use crate::cache::format::{self, Magic};
+use crate::cargo::args::Invocation;
+use crate::cargo::config::Config;
+use crate::cargo::toolchain::Toolchain;
+use crate::cargo::unit_graph::UnitGraph;
+use crate::cargo::workspace::{Origin, Package, Workspace};
+use crate::unit::{Digest, KeyHasher};
+
+/// Begins every file of answers; the digit is its version.
+pub const MAGIC: &Magic = b"ZBA1";
+
+/// Stands for the workspace's directory; no name and no path holds a zero byte.
+const MARK: char = '\0';
+
+/// How the id of a path package begins.
+const LOCAL: &str = "path+file://";
+
+/// Where answers may be kept and found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The name of the answers: all that they rest on, as far as that can be
+    /// told without knowing them.
+    pub name: Digest,
+    /// The workspace's directory.
+    root: Utf8PathBuf,
+    /// Target directories that are named absolutely.
+    named_targets: Vec<Utf8PathBuf>,
+    /// The stamp of cargo's own file.
+    cargo: Option<Stamp>,
+}
+
+impl Place {
+    /// The place of a build; none where the directory's name, or something
+    /// outside of it, could change what cargo answers.
+    pub fn find(
+        program: &str,
+        inv: &Invocation,
+        cwd: &Utf8Path,
+        config: &Config,
+        cargo_home: &Utf8Path,
+    ) -> Option<Place> {
+        Place::find_with(program, inv, cwd, config, cargo_home, &key::variables())
+    }
+
+    fn find_with(
+        program: &str,
+        inv: &Invocation,
+        cwd: &Utf8Path,
+        config: &Config,
+        cargo_home: &Utf8Path,
+        variables: &[(String, String)],
+    ) -> Option<Place> {
+        let manifest = inv.manifest_path.as_ref().map(|path| cwd.join(path));
+        let start = manifest.as_deref().map_or(Some(cwd), Utf8Path::parent)?;
+        let root = start.ancestors().find(|dir| has(dir, "Cargo.lock"))?;
+        let inside = cwd.strip_prefix(root).ok()?;
+        let apart = !root.starts_with(cargo_home) && !cargo_home.starts_with(root);
+        // A manifest above could claim this workspace.
+        let alone = !root.ancestors().skip(1).any(|dir| has(dir, "Cargo.toml"));
+        if !is_plain(root) || !apart || !alone {
+            return None;
+        }
+        let mut name = KeyHasher::new("answers");
+        name.part("invocation", &key::of_invocation(program, inside, inv).0)
+            .part("home", cargo_home.as_str().as_bytes())
+            .part("lock", &fs::read(root.join("Cargo.lock")).ok()?);
+        let mut texts = inv.planning_args();
+        texts.extend(inv.toolchain.clone());
+        texts.extend(variables.iter().map(|(_, value)| value.clone()));
+        for file in &config.files {
+            let place = match file.path.strip_prefix(root) {
+                Ok(inside) => inside,
+                Err(_) if file.path.starts_with(cargo_home) => &file.path,
+                Err(_) => return None,
+            };
+            let text = file.table.to_string();
+            name.part("place", place.as_str().as_bytes())
+                .part("config", text.as_bytes());
+            texts.push(text);
+        }
+        // A lock file elsewhere is one that nobody watches.
+        let is_said = |what: &str| texts.iter().any(|text| text.contains(what));
+        if is_said("lockfile") || texts.iter().any(|text| paths::names(root, text)) {
+            return None;
+        }
+        let is_target = |name: &str| name.ends_with("TARGET_DIR");
+        let by_variable = variables.iter().filter(|(name, _)| is_target(name));
+        let by_config = config.string("build", "target-dir");
+        let named = by_variable
+            .map(|(_, dir)| dir.into())
+            .chain(inv.target_dir.clone())
+            .chain(by_config.map(|(_, dir)| dir.into()));
+        Some(Place {
+            name: name.finish(),
+            root: root.to_owned(),
+            named_targets: named
+                .filter(|dir: &Utf8PathBuf| dir.is_absolute())
+                .collect(),
+            cargo: find_program(program).and_then(|path| Stamp::of(&path).ok()),
+        })
+    }
+
+    /// A text of cargo's with a mark for the directory at its beginning.
+    fn unrooted(&self, text: &str) -> String {
+        if let Some(path) = text.strip_prefix(LOCAL) {
+            let Some(rest) = path.strip_prefix(&url(&self.root)) else {
+                return text.to_owned();
+            };
+            // cargo leaves out the name of a package that is called like its
+            // directory (cargo: `PackageIdSpec`, its `Display`).
+            return match rest.strip_prefix('#') {
+                Some(package) if package.contains('@') => format!("{LOCAL}{MARK}#{package}"),
+                Some(version) => format!("{LOCAL}{MARK}#{}@{version}", self.called()),
+                None if rest.starts_with('/') => format!("{LOCAL}{MARK}{rest}"),
+                None => text.to_owned(),
+            };
+        }
+        match text.strip_prefix(self.root.as_str()) {
+            Some(rest) if rest.is_empty() || rest.starts_with(std::path::is_separator) => {
+                format!("{MARK}{rest}")
+            }
+            _ => text.to_owned(),
+        }
+    }
+
+    /// The text again, in this directory.
+    fn rooted(&self, text: &str) -> String {
+        if let Some(rest) = text.strip_prefix(LOCAL).and_then(|t| t.strip_prefix(MARK)) {
+            let url = url(&self.root);
+            let package = rest.strip_prefix('#').and_then(|p| p.split_once('@'));
+            return match package {
+                Some((name, version)) if name == self.called() => {
+                    format!("{LOCAL}{url}#{version}")
+                }
+                _ => format!("{LOCAL}{url}{rest}"),
+            };
+        }
+        match text.strip_prefix(MARK) {
+            Some(rest) => format!("{}{rest}", self.root),
+            None => text.to_owned(),
+        }
+    }
+
+    fn called(&self) -> &str {
+        self.root.file_name().unwrap_or_default()
+    }
+
+    /// Whether a text that is about no file still tells of the directory.
+    fn is_told(&self, text: &str) -> bool {
+        let is_path = Utf8Path::new(text).is_absolute() || text.starts_with("registry+");
+        !is_path && paths::names(&self.root, text)
+    }
+}
+
+fn has(dir: &Utf8Path, name: &str) -> bool {
+    dir.join(name).exists()
+}
+
+/// Whether a directory is written the same everywhere: in a path, in a URL and
+/// in JSON.
+fn is_plain(dir: &Utf8Path) -> bool {
+    let on_windows = |c| cfg!(windows) && matches!(c, ':' | '\\');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c) || on_windows(c);
+    let is_dots = |part: camino::Utf8Component| part.as_str() == "..";
+    dir.is_absolute()
+        && dir.file_name().is_some()
+        && dir.as_str().chars().all(is_plain)
+        && !dir.components().any(is_dots)
+}
+
+/// The path of a `file` URL.
+fn url(dir: &Utf8Path) -> String {
+    let path = dir.as_str().replace('\\', "/");
+    match path.starts_with('/') {
+        true => path,
+        false => format!("/{path}"),
+    }
+}
+
+/// The answers, without the name of the directory.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// The stamp of cargo's own file.
+    cargo: Option<Stamp>,
+    /// `cargo -V` and `rustc -vV`.
+    versions: [String; 2],
+    /// The digest of the compiler's files.
+    compiler: Digest,
+    /// What is watched in the workspace.
+    watched: Vec<(String, WatchKind, Option<Digest>)>,
+    /// The unit graph as JSON: units and roots.
+    graph: String,
+    /// The packages.
+    packages: Vec<KeptPackage>,
+    /// The target directory.
+    target_dir: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptPackage {
+    id: String,
+    name: String,
+    version: String,
+    manifest_path: String,
+    origin: Origin,
+}
+
+/// Answers that may be worth keeping, once it is known what they rest on.
+#[derive(Debug)]
+pub struct Draft {
+    place: Place,
+    kept: Kept,
+}
+
+impl Draft {
+    /// Takes cargo's answers down, as they are before anything is made of
+    /// them. None if they could be others in another directory. `warnings` are
+    /// what cargo repeats with every build: they name files.
+    pub fn new(
+        place: Place,
+        graph: &UnitGraph,
+        warnings: &str,
+        workspace: &Workspace,
+    ) -> Option<Draft> {
+        let root = &place.root;
+        let target_dir = &workspace.target_dir;
+        let is_known = target_dir.starts_with(root) || place.named_targets.contains(target_dir);
+        let is_here = workspace.root == *root && workspace.build_dir == *target_dir;
+        if !warnings.is_empty() || !is_known || !is_here {
+            return None;
+        }
+        let mut packages = Vec::with_capacity(workspace.packages.len());
+        for (id, package) in &workspace.packages {
+            let inside = package.manifest_path.starts_with(root);
+            if inside == (package.origin == Origin::External) {
+                return None;
+            }
+            packages.push(KeptPackage {
+                id: place.unrooted(id),
+                name: package.name.clone(),
+                version: package.version.clone(),
+                manifest_path: place.unrooted(package.manifest_path.as_str()),
+                origin: package.origin,
+            });
+        }
+        packages.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut units = Vec::with_capacity(graph.units.len());
+        for unit in &graph.units {
+            let inside = Utf8Path::new(&unit.target.src_path).starts_with(root);
+            let of_a_file = unit.platform.as_ref().is_some_and(|p| p.ends_with(".json"));
+            if inside != unit.pkg_id.starts_with(LOCAL) || of_a_file {
+                return None;
+            }
+            let mut raw = unit.raw.clone();
+            let mut is_told = false;
+            each_text(&mut raw, &mut |text| {
+                *text = place.unrooted(text);
+                is_told |= place.is_told(text);
+            });
+            let mut back = raw.clone();
+            each_text(&mut back, &mut |text| *text = place.rooted(text));
+            if is_told || back != unit.raw {
+                return None;
+            }
+            units.push(raw);
+        }
+        let kept = Kept {
+            cargo: place.cargo,
+            versions: Default::default(),
+            compiler: Digest([0; 32]),
+            watched: Vec::new(),
+            graph: serde_json::json!([units, graph.roots]).to_string(),
+            packages,
+            target_dir: place.unrooted(target_dir.as_str()),
+        };
+        Some(Draft { place, kept })
+    }
+
+    /// The answers as they are kept, and their name.
+    pub fn finish(
+        self,
+        toolchain: &Toolchain,
+        compiler: Digest,
+        watches: &[Watch],
+    ) -> (Digest, Vec<u8>) {
+        let Draft { place, mut kept } = self;
+        kept.versions = versions(toolchain);
+        kept.compiler = compiler;
+        let contents = |watch: &&Watch| matches!(watch.kind, WatchKind::File | WatchKind::Listing);
+        let inside = |watch: &Watch| {
+            let inside = watch.path.strip_prefix(&place.root).ok()?;
+            let inside = inside.as_str().replace('\\', "/");
+            Some((inside, watch.kind, watch.digest))
+        };
+        kept.watched = watches.iter().filter(contents).filter_map(inside).collect();
+        (place.name, format::encode_checked(MAGIC, &kept))
+    }
+}
+
+fn versions(toolchain: &Toolchain) -> [String; 2] {
+    [
+        toolchain.cargo_version.clone(),
+        toolchain.verbose_version.clone(),
+    ]
+}
+
+/// What cargo would answer in this place, if that is known: from what was kept
+/// under its name.
+pub fn answers(
+    bytes: &[u8],
+    place: &Place,
+    toolchain: &Toolchain,
+    compiler: Digest,
+) -> Option<(UnitGraph, Workspace)> {
+    let kept: Kept = format::decode_checked(MAGIC, bytes)?;
+    let same_tools = kept.cargo == place.cargo
+        && kept.versions == versions(toolchain)
+        && kept.compiler == compiler;
+    let is_same = |(path, kind, digest): &(String, WatchKind, Option<Digest>)| {
+        watch::digest(&place.root.join(path), *kind) == *digest
+    };
+    if !same_tools || !kept.watched.par_iter().all(is_same) {
+        return None;
+    }
+    let (mut units, roots): (Vec<Value>, Vec<usize>) = serde_json::from_str(&kept.graph).ok()?;
+    for unit in &mut units {
+        each_text(unit, &mut |text| *text = place.rooted(text));
+    }
+    let packages = kept.packages.into_iter().map(|package| {
+        let KeptPackage {
+            id,
+            name,
+            version,
+            manifest_path,
+            origin,
+        } = package;
+        let package = Package {
+            name,
+            version,
+            manifest_path: place.rooted(&manifest_path).into(),
+            origin,
+        };
+        (place.rooted(&id), package)
+    });
+    let target_dir: Utf8PathBuf = place.rooted(&kept.target_dir).into();
+    let workspace = Workspace {
+        root: place.root.clone(),
+        build_dir: target_dir.clone(),
+        target_dir,
+        packages: packages.collect(),
+    };
+    Some((UnitGraph::of(units, roots).ok()?, workspace))
+}
+
+/// Whether a file of answers can be read.
+pub fn is_sound(bytes: &[u8]) -> bool {
+    format::decode_checked::<Kept>(MAGIC, bytes).is_some()
+}
+
+/// Calls `change` with every text in a value.
+fn each_text(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(values) => values.iter_mut().for_each(|v| each_text(v, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|v| each_text(v, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
