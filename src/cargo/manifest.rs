@@ -119,6 +119,40 @@ impl Manifests {
     }
 }
 
+/// Every `path` in the tables of a manifest (or of cargo's configuration) that
+/// name dependencies, for whatever platform and purpose, and cargo's `paths`.
+pub fn path_dependencies(table: &Table) -> Vec<String> {
+    const TABLES: &[&str] = &[
+        "build-dependencies",
+        "build_dependencies",
+        "dependencies",
+        "dev-dependencies",
+        "dev_dependencies",
+        "patch",
+        "replace",
+        "target",
+        "workspace",
+    ];
+    fn find(value: &Value, found: &mut Vec<String>) {
+        for (key, value) in value.as_table().into_iter().flatten() {
+            match value.as_str() {
+                Some(path) if key == "path" => found.push(path.to_owned()),
+                _ => find(value, found),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for name in TABLES {
+        if let Some(value) = table.get(*name) {
+            find(value, &mut found);
+        }
+    }
+    let paths = table.get("paths").and_then(Value::as_array);
+    let paths = paths.into_iter().flatten().filter_map(Value::as_str);
+    found.extend(paths.map(str::to_owned));
+    found
+}
+
 /// The names of optional dependencies: each of them declares a feature.
 fn optional_dependencies(table: &Table) -> Vec<String> {
     let is_optional = |value: &Value| value.get("optional").and_then(Value::as_bool) == Some(true);
@@ -181,6 +215,22 @@ mod tests {
             plain,
             of("[target.'cfg(unix)'.dependencies]\nx={version='1',optional=true}")
         );
+    }
+
+    #[test]
+    fn paths_of_dependencies_are_found_wherever_they_are() {
+        let text = "paths = ['1', '2']\n\
+            [lib]\npath = 'no'\n[package]\nname = 'a'\n[[bin]]\npath = 'no'\n\
+            [build-dependencies.x]\npath = '3'\n[build_dependencies.x]\npath = '4'\n\
+            [dependencies]\nx = {path = '5'}\ny = '1'\n[dev-dependencies.x]\npath = '6'\n\
+            [dev_dependencies.x]\npath = '7'\n[patch.crates-io.x]\npath = '8'\n\
+            [replace.\"x:1.0.0\"]\npath = '9'\n\
+            [target.'cfg(windows)'.dependencies.x]\npath = '10'\n\
+            [workspace.dependencies.x]\npath = '11'\nversion = '1'";
+        let mut found = path_dependencies(&text.parse().unwrap());
+        found.sort_by_key(|path| path.parse::<u8>().unwrap());
+        let expected: Vec<String> = (1..=11).map(|n| n.to_string()).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

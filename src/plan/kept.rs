@@ -47,6 +47,8 @@ pub struct Place {
     pub name: Digest,
     /// The workspace's directory.
     root: Utf8PathBuf,
+    /// `$CARGO_HOME`.
+    cargo_home: Utf8PathBuf,
     /// Target directories that are named absolutely.
     named_targets: Vec<Utf8PathBuf>,
     /// The stamp of cargo's own file.
@@ -76,12 +78,15 @@ impl Place {
     ) -> Option<Place> {
         let manifest = inv.manifest_path.as_ref().map(|path| cwd.join(path));
         let start = manifest.as_deref().map_or(Some(cwd), Utf8Path::parent)?;
+        // Without any `.` in it, as cargo writes it.
+        let start: Utf8PathBuf = start.components().collect();
         let root = start.ancestors().find(|dir| has(dir, "Cargo.lock"))?;
         let inside = cwd.strip_prefix(root).ok()?;
         let apart = !root.starts_with(cargo_home) && !cargo_home.starts_with(root);
         // A manifest above could claim this workspace.
         let alone = !root.ancestors().skip(1).any(|dir| has(dir, "Cargo.toml"));
-        if !is_plain(root) || !apart || !alone {
+        // With `-C` cargo goes to a directory that may be called otherwise.
+        if !is_plain(root) || !apart || !alone || inv.directory.is_some() {
             return None;
         }
         let mut name = KeyHasher::new("answers");
@@ -117,6 +122,7 @@ impl Place {
         Some(Place {
             name: name.finish(),
             root: root.to_owned(),
+            cargo_home: cargo_home.to_owned(),
             named_targets: named
                 .filter(|dir: &Utf8PathBuf| dir.is_absolute())
                 .collect(),
@@ -163,6 +169,17 @@ impl Place {
             Some(rest) => format!("{}{rest}", self.root),
             None => text.to_owned(),
         }
+    }
+
+    /// A path of cargo's likewise, if that is possible: one in the workspace
+    /// with a mark, one in cargo's home as it is.
+    fn movable(&self, path: &Utf8Path, is_ours: bool) -> Option<String> {
+        let text = self.unrooted(path.as_str());
+        match is_ours {
+            true => text.starts_with(MARK),
+            false => path.starts_with(&self.cargo_home),
+        }
+        .then_some(text)
     }
 
     fn called(&self) -> &str {
@@ -246,33 +263,33 @@ impl Draft {
         warnings: &str,
         workspace: &Workspace,
     ) -> Option<Draft> {
-        let root = &place.root;
         let target_dir = &workspace.target_dir;
-        let is_known = target_dir.starts_with(root) || place.named_targets.contains(target_dir);
-        let is_here = workspace.root == *root && workspace.build_dir == *target_dir;
-        if !warnings.is_empty() || !is_known || !is_here {
+        let is_named = place.named_targets.contains(target_dir);
+        let is_here = workspace.root == place.root && workspace.build_dir == *target_dir;
+        if !warnings.is_empty() || !is_here {
             return None;
         }
+        let target_dir = match place.movable(target_dir, true) {
+            None if is_named => target_dir.to_string(),
+            moved => moved?,
+        };
         let mut packages = Vec::with_capacity(workspace.packages.len());
         for (id, package) in &workspace.packages {
-            let inside = package.manifest_path.starts_with(root);
-            if inside == (package.origin == Origin::External) {
-                return None;
-            }
+            let is_ours = package.origin != Origin::External;
             packages.push(KeptPackage {
                 id: place.unrooted(id),
                 name: package.name.clone(),
                 version: package.version.clone(),
-                manifest_path: place.unrooted(package.manifest_path.as_str()),
+                manifest_path: place.movable(&package.manifest_path, is_ours)?,
                 origin: package.origin,
             });
         }
         packages.sort_by(|a, b| a.id.cmp(&b.id));
         let mut units = Vec::with_capacity(graph.units.len());
         for unit in &graph.units {
-            let inside = Utf8Path::new(&unit.target.src_path).starts_with(root);
-            let of_a_file = unit.platform.as_ref().is_some_and(|p| p.ends_with(".json"));
-            if inside != unit.pkg_id.starts_with(LOCAL) || of_a_file {
+            let source = Utf8Path::new(&unit.target.src_path);
+            place.movable(source, unit.pkg_id.starts_with(LOCAL))?;
+            if unit.platform.as_ref().is_some_and(|p| p.ends_with(".json")) {
                 return None;
             }
             let mut raw = unit.raw.clone();
@@ -295,19 +312,28 @@ impl Draft {
             watched: Vec::new(),
             graph: serde_json::json!([units, graph.roots]).to_string(),
             packages,
-            target_dir: place.unrooted(target_dir.as_str()),
+            target_dir,
         };
         Some(Draft { place, kept })
     }
 
-    /// The answers as they are kept, and their name.
+    /// The answers as they are kept, and their name; none if they rest on a
+    /// manifest elsewhere.
     pub fn finish(
         self,
         toolchain: &Toolchain,
         compiler: Digest,
         watches: &[Watch],
-    ) -> (Digest, Vec<u8>) {
+    ) -> Option<(Digest, Vec<u8>)> {
         let Draft { place, mut kept } = self;
+        let is_elsewhere = |watch: &Watch| {
+            watch.path.file_name() == Some("Cargo.toml")
+                && watch.digest.is_some()
+                && !watch.path.starts_with(&place.root)
+        };
+        if watches.iter().any(is_elsewhere) {
+            return None;
+        }
         kept.versions = versions(toolchain);
         kept.compiler = compiler;
         let contents = |watch: &&Watch| matches!(watch.kind, WatchKind::File | WatchKind::Listing);
@@ -317,7 +343,7 @@ impl Draft {
             Some((inside, watch.kind, watch.digest))
         };
         kept.watched = watches.iter().filter(contents).filter_map(inside).collect();
-        (place.name, format::encode_checked(MAGIC, &kept))
+        Some((place.name, format::encode_checked(MAGIC, &kept)))
     }
 }
 

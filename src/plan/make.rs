@@ -6,13 +6,14 @@
 use std::ffi::OsString;
 use std::time::SystemTime;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::ask::{Answers, Known, ask};
 use super::inputs::{Memo, nanos};
 use super::key::{self, Common};
 use super::parts::Noted;
-use super::watch::{self, Watch, WatchKind, Watcher, find_program};
+use super::surroundings::Surroundings;
+use super::watch::{self, Watch, WatchKind, Watcher};
 use super::{Dirs, Plan, PlanError, PlanUnit, Term};
 use crate::cargo::args::Invocation;
 use crate::cargo::check::mark_tests;
@@ -20,10 +21,9 @@ use crate::cargo::command::Cargo;
 use crate::cargo::config::{self, Config};
 use crate::cargo::diagnostics::named;
 use crate::cargo::layout;
-use crate::cargo::linking;
 use crate::cargo::manifest::Manifests;
 use crate::cargo::messages::artifact_head;
-use crate::cargo::toolchain::{OLDEST_CARGO, Toolchain};
+use crate::cargo::toolchain::OLDEST_CARGO;
 use crate::cargo::unit_graph::{GraphUnit, UnitGraph};
 use crate::cargo::workspace::{Origin, Package, Workspace};
 use crate::unit::{Action, Digest};
@@ -110,15 +110,16 @@ fn make_once(
         cargo_home,
     };
     let mut watcher = Watcher::default();
-    watch_surroundings(
-        &mut watcher,
+    let mut manifests = Manifests::default();
+    Surroundings {
         cargo,
         inv,
         cwd,
-        &config,
-        &toolchain,
-        &workspace,
-    );
+        config: &config,
+        toolchain: &toolchain,
+        workspace: &workspace,
+    }
+    .watch(&mut watcher, &mut manifests);
     let common = Common::new(
         &dirs,
         &config,
@@ -128,12 +129,16 @@ fn make_once(
         compiler,
         &|path| memo.file(path).ok(),
     );
-    let (units, noted) = plan_units(&graph, inv, &dirs, &workspace, &common, &mut watcher)?;
+    let mut files = Files {
+        watcher: &mut watcher,
+        manifests: &mut manifests,
+    };
+    let (units, noted) = plan_units(&graph, inv, &dirs, &workspace, &common, &mut files)?;
     let mut profile_dirs: Vec<String> = graph.units.iter().map(layout::profile_dir).collect();
     profile_dirs.sort();
     profile_dirs.dedup();
     let watches = watcher.finish();
-    let answers = draft.map(|draft| draft.finish(&toolchain, compiler, &watches));
+    let answers = draft.and_then(|draft| draft.finish(&toolchain, compiler, &watches));
     Ok(Made {
         plan: Plan {
             cargo_minor: toolchain.cargo_minor(),
@@ -273,90 +278,10 @@ fn roots(graph: &UnitGraph) -> Vec<String> {
     roots
 }
 
-fn watch_surroundings(
-    watcher: &mut Watcher,
-    cargo: &Cargo,
-    inv: &Invocation,
-    cwd: &Utf8Path,
-    config: &Config,
-    toolchain: &Toolchain,
-    workspace: &Workspace,
-) {
-    for path in &config.candidates {
-        watcher.add(path, WatchKind::File);
-    }
-    for dir in cwd.ancestors() {
-        for name in ["rust-toolchain", "rust-toolchain.toml"] {
-            watcher.add(dir.join(name), WatchKind::File);
-        }
-    }
-    if let Some(path) = rustup_settings(std::env::var("RUSTUP_HOME").ok()) {
-        watcher.add(path, WatchKind::File);
-    }
-    for path in toolchain.files.iter().chain(&toolchain.dirs) {
-        watcher.add(path, WatchKind::Stamp);
-    }
-    if let Some(path) = find_program(&cargo.program()) {
-        watcher.add(path, WatchKind::Stamp);
-    }
-    let rustc = std::iter::once(toolchain.rustc.clone());
-    let tools = key::tools(config).into_iter().chain(key::wrappers(config));
-    for tool in tools.chain(rustc) {
-        if let Some(path) = find_program(&tool) {
-            watcher.add(path, WatchKind::Stamp);
-        }
-        watcher.add(tool, WatchKind::Program);
-    }
-    let linked = linking::of_settings(config, &workspace.root);
-    for path in linked.files.into_iter().chain(linked.dirs) {
-        watcher.add(path, WatchKind::Stamp);
-    }
-    watcher.add(workspace.root.join("Cargo.toml"), WatchKind::File);
-    watcher.add(workspace.root.join("Cargo.lock"), WatchKind::File);
-    // A manifest that appears above could claim this workspace.
-    let start = inv
-        .manifest_path
-        .as_ref()
-        .map_or(cwd.to_owned(), |path| cwd.join(path));
-    for dir in start.ancestors() {
-        watcher.add(dir.join("Cargo.toml"), WatchKind::File);
-    }
-    for package in workspace.packages.values() {
-        if package.origin != Origin::External {
-            watcher.add(&package.manifest_path, WatchKind::File);
-            if let Some(dir) = package.manifest_path.parent() {
-                watcher.package(dir);
-            }
-        }
-    }
-    for pattern in member_patterns(&workspace.root.join("Cargo.toml")) {
-        watcher.members(&workspace.root, &pattern);
-    }
-}
-
-/// `workspace.members` and `default-members` with wildcards in them.
-fn member_patterns(manifest: &Utf8Path) -> Vec<String> {
-    let mut manifests = Manifests::default();
-    let workspace = manifests
-        .table(manifest)
-        .ok()
-        .and_then(|table| table.get("workspace").cloned());
-    let lists = ["members", "default-members"];
-    lists
-        .iter()
-        .filter_map(|key| workspace.as_ref()?.get(key)?.as_array().cloned())
-        .flatten()
-        .filter_map(|member| member.as_str().map(str::to_owned))
-        .filter(|member| member.contains(['*', '?', '[']))
-        .collect()
-}
-
-fn rustup_settings(given: Option<String>) -> Option<Utf8PathBuf> {
-    let home = match given.filter(|v| !v.is_empty()) {
-        Some(home) => home.into(),
-        None => etcetera::home_dir().ok()?.join(".rustup"),
-    };
-    Utf8PathBuf::from_path_buf(home.join("settings.toml")).ok()
+/// Files that are read while units are planned, and watched.
+struct Files<'a> {
+    watcher: &'a mut Watcher,
+    manifests: &'a mut Manifests,
 }
 
 fn plan_units(
@@ -365,14 +290,13 @@ fn plan_units(
     dirs: &Dirs,
     workspace: &Workspace,
     common: &Common,
-    watcher: &mut Watcher,
+    files: &mut Files,
 ) -> Result<(Vec<PlanUnit>, Vec<Noted>), PlanError> {
     let order = graph.order()?;
     let mut position = vec![0; graph.units.len()];
     for (at, &unit) in order.iter().enumerate() {
         position[unit] = at;
     }
-    let mut manifests = Manifests::default();
     let extra_args = match inv.verb.as_str() {
         "rustc" => inv.args[inv.own..].get(1..).unwrap_or_default(),
         _ => &[],
@@ -412,9 +336,9 @@ fn plan_units(
                 .collect();
             let manifest = match external {
                 true => None,
-                false => Some(manifests.identity(&package.manifest_path)?),
+                false => Some(files.manifests.identity(&package.manifest_path)?),
             };
-            let target_spec = target_spec(graph_unit, watcher)?;
+            let target_spec = target_spec(graph_unit, files.watcher)?;
             dep_keys.map(|dep_keys| {
                 let of = key::Package {
                     dirs,
@@ -439,8 +363,8 @@ fn plan_units(
             ..plan_unit(graph_unit, &package, dirs, action, key, deps)
         });
     }
-    for path in manifests.files() {
-        watcher.add(path, WatchKind::File);
+    for path in files.manifests.files() {
+        files.watcher.add(path, WatchKind::File);
     }
     Ok((units, noted))
 }

@@ -18,6 +18,7 @@ pub mod parts;
 pub mod paths;
 pub mod records;
 pub mod state;
+mod surroundings;
 pub mod watch;
 
 use camino::{Utf8Path, Utf8PathBuf};

@@ -62,6 +62,11 @@ impl Watcher {
         self.0.insert((path.into(), kind));
     }
 
+    /// Watches one path; whether it was not yet watched like that.
+    pub fn add_new(&mut self, path: Utf8PathBuf, kind: WatchKind) -> bool {
+        self.0.insert((path, kind))
+    }
+
     /// Watches everything from which cargo discovers the targets of a package.
     pub fn package(&mut self, dir: &Utf8Path) {
         for file in ["build.rs", "src/main.rs", "src/lib.rs"] {

@@ -134,6 +134,12 @@ fn where_something_outside_counts_there_is_no_place() {
     }
     let strange = ws("a b");
     no(strange.place_in(&strange.root, &inv(&[]), &none));
+    let by_dot = inv(&["--manifest-path", "./Cargo.toml"]);
+    let place = one.place_in(&one.root, &by_dot, &none).unwrap();
+    assert_eq!(place.root.as_str(), one.root.as_str());
+    let mut moved = inv(&[]);
+    moved.directory = Some("x".into());
+    no(one.place_in(&one.root, &moved, &none));
     let dots = one.base.join("x/../one");
     fs::create_dir_all(one.base.join("x")).unwrap();
     no(one.place_in(&dots, &inv(&[]), &none));
@@ -194,6 +200,7 @@ fn place_at(root: &str) -> Place {
     Place {
         name: Digest::of(b"name"),
         root: root.into(),
+        cargo_home: "/home".into(),
         named_targets: vec!["/t".into()],
         cargo: None,
     }
@@ -280,7 +287,8 @@ fn answers_that_name_something_outside_are_not_kept() {
     let of = |package, origin| draft(plain(), "", workspace("/ws", package, origin));
     assert!(of("/ws/app", Origin::Path) && of("/home/x", Origin::External));
     assert!(!of("/x", Origin::Path) && !of("/x", Origin::Member));
-    assert!(!of("/ws/vendor/x", Origin::External));
+    assert!(!of("/ws/vendor/x", Origin::External) && !of("/x", Origin::External));
+    assert!(!of("/./ws/app", Origin::Member), "it could not be moved");
     let with = |change: &dyn Fn(&mut Workspace)| {
         let mut workspace = member();
         change(&mut workspace);
@@ -299,7 +307,11 @@ fn answers_that_name_something_outside_are_not_kept() {
     assert!(!of(&[("/target/src_path", json!("/x/lib.rs"))]));
     assert!(!of(&[("/pkg_id", json!("registry+https://x#itoa@1.0.0"))]));
     let registry = ("/pkg_id", json!("registry+https://x#itoa@1.0.0"));
-    assert!(of(&[registry, ("/target/src_path", json!("/x/lib.rs"))]));
+    assert!(of(&[
+        registry.clone(),
+        ("/target/src_path", json!("/home/lib.rs"))
+    ]));
+    assert!(!of(&[registry, ("/target/src_path", json!("/x/lib.rs"))]));
     assert!(of(&[("/platform", json!("x86_64-unknown-linux-gnu"))]));
     assert!(!of(&[("/platform", json!("x.json"))]));
     assert!(!of(&[("/features", json!(["-L/ws/x"]))]));
@@ -336,9 +348,12 @@ fn answers_count_where_all_is_the_same() {
     watcher.package(&app);
     watcher.add(one.root.join("Cargo.toml"), WatchKind::Stamp);
     watcher.add(one.base.join("elsewhere"), WatchKind::File);
-    let draft = Draft::new(one.place(), &graph(unit(&raw)), "", &workspace).unwrap();
+    let graph_of = |raw: &[(&str, Value)]| graph(unit(raw));
+    let workspace_of_one = workspace;
+    let draft = Draft::new(one.place(), &graph_of(&raw), "", &workspace_of_one).unwrap();
     let (cargo, compiler) = (toolchain("1", "2"), Digest::of(b"compiler"));
-    let (name, bytes) = draft.finish(&cargo, compiler, &watcher.finish());
+    let mut watches = watcher.finish();
+    let (name, bytes) = draft.finish(&cargo, compiler, &watches).unwrap();
     assert_eq!(name, one.place().name);
     assert!(is_sound(&bytes) && !is_sound(&bytes[1..]));
 
@@ -363,6 +378,19 @@ fn answers_count_where_all_is_the_same() {
     place.cargo = Stamp::of(&two.root).ok().filter(|_| place.cargo.is_none());
     assert!(answers(&bytes, &place, &cargo, compiler).is_none());
     assert!(answers(&bytes[..9], &two.place(), &cargo, compiler).is_none());
+
+    // A manifest elsewhere, once it is there.
+    let mut watcher = watch::Watcher::default();
+    watcher.add(one.base.join("Cargo.toml"), WatchKind::File);
+    let finished = |watches: &[Watch]| {
+        let draft = Draft::new(one.place(), &graph_of(&raw), "", &workspace_of_one);
+        draft.unwrap().finish(&cargo, compiler, watches).is_some()
+    };
+    assert!(finished(&watches));
+    watches.extend(watcher.finish());
+    assert!(finished(&watches));
+    watches.last_mut().unwrap().digest = Some(compiler);
+    assert!(!finished(&watches));
 
     // What is watched elsewhere, or by its stamp, is told in other ways.
     write(&two.root.join("Cargo.toml"), "changed");

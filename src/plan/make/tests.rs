@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::*;
+use crate::cargo::toolchain::Toolchain;
 use crate::plan::fixtures::{self, config, graph_unit, write};
 
 fn inv(verb: &str, args: &[&str]) -> Invocation {
@@ -122,11 +123,6 @@ fn settings_are_read() {
     assert!(has_target(&plain, &none, Some("x".into())));
     assert!(has_target(&plain, &config("build.target = 'x'"), None));
     assert!(has_target(&inv("build", &["--target", "x"]), &none, None));
-
-    let given = rustup_settings(Some("/rustup".into())).unwrap();
-    assert_eq!(given, Utf8Path::new("/rustup").join("settings.toml"));
-    let home = rustup_settings(Some(String::new()));
-    assert!(home.unwrap().ends_with(".rustup/settings.toml"));
 }
 
 #[test]
@@ -140,50 +136,6 @@ fn roots_count_with_link_time_optimisation() {
     graph.units[0].raw["profile"]["lto"] = json!("thin");
     let of = |mode| format!("app [\"lib\"] [\"lib\"] {mode}");
     assert_eq!(roots(&graph), [of("build"), of("test")]);
-}
-
-#[test]
-fn members_with_wildcards_are_patterns() {
-    let (_guard, dir) = fixtures::dir();
-    let manifest = dir.join("Cargo.toml");
-    assert!(member_patterns(&manifest).is_empty());
-    let text = "[workspace]\nmembers = ['a', 'crates/*']\ndefault-members = ['b?', 'c']";
-    write(&manifest, text);
-    assert_eq!(member_patterns(&manifest), ["crates/*", "b?"]);
-}
-
-#[test]
-fn surroundings_are_watched() {
-    let (_guard, dir) = fixtures::dir();
-    let dirs = fixtures::dirs(&dir);
-    let watched = |origin| {
-        let workspace = workspace(&dirs, ID, package("app", &dir.join("app"), origin));
-        let mut config = config("");
-        config.candidates.push(dir.join("config.toml"));
-        let mut watcher = Watcher::default();
-        let cargo = Cargo::find(None);
-        let inv = inv("build", &[]);
-        watch_surroundings(
-            &mut watcher,
-            &cargo,
-            &inv,
-            &dir,
-            &config,
-            &compiler(),
-            &workspace,
-        );
-        let watches = watcher.finish();
-        let paths: Vec<Utf8PathBuf> = watches.into_iter().map(|watch| watch.path).collect();
-        paths
-    };
-    for origin in [Origin::Member, Origin::Path] {
-        let paths = watched(origin);
-        let names = ["Cargo.toml", "Cargo.lock", "config.toml", "rust-toolchain"];
-        for name in names.into_iter().chain(["app/Cargo.toml", "app/build.rs"]) {
-            assert!(paths.contains(&dir.join(name)), "{name}");
-        }
-    }
-    assert!(!watched(Origin::External).contains(&dir.join("app/Cargo.toml")));
 }
 
 #[test]
@@ -208,8 +160,11 @@ fn units_are_planned_with_their_keys() {
         let mut graph = graph(&["build", "doc", "run-custom-build", "build"]);
         graph.units[0].dependencies = vec![2];
         graph.units[3].dependencies = vec![1];
-        let mut watcher = Watcher::default();
-        plan_units(&graph, inv, &dirs, &workspace, &common, &mut watcher).unwrap()
+        let mut files = Files {
+            watcher: &mut Watcher::default(),
+            manifests: &mut Manifests::default(),
+        };
+        plan_units(&graph, inv, &dirs, &workspace, &common, &mut files).unwrap()
     };
     let (units, noted) = plan(&inv("build", &["--", "-Cx"]));
     let facts = |unit: &PlanUnit| (unit.action, unit.rank, unit.is_root, unit.deps.clone());
