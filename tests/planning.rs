@@ -115,8 +115,9 @@ const CASES: &[Case] = &[
     ),
 ];
 
-fn what_is_the_same_is_not_asked_again(layout: Layout) {
-    let first = noted(Checkout::of("members", layout));
+#[test]
+fn what_is_the_same_is_not_asked_again() {
+    let first = noted(Checkout::of("members", Layout::Spread));
     assert!(asks(&first));
     for (at, (what, change, is_asked)) in CASES.iter().enumerate() {
         let mut second = first.second(&format!("{at}/elsewhere"));
@@ -266,12 +267,11 @@ fn damaged_answers_are_none(layout: Layout) {
     assert!(!asks(&first.second("third")), "they were kept anew");
 }
 
-in_both_layouts! {
-    what_is_the_same_is_not_asked_again,
+in_both_layouts!(
     answers_of_another_state_are_found_again,
     a_package_is_called_like_its_directory,
     what_lies_outside_is_asked_for,
     from_a_member_and_with_a_target_directory_elsewhere,
     what_changes_while_cargo_answers,
     damaged_answers_are_none,
-}
+);

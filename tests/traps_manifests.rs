@@ -82,7 +82,7 @@ fn a_workspace_elsewhere_is_inherited_from(layout: Layout) {
     assert_eq!(checkout.is_right(), "x=false y=true\n");
 }
 
-in_both_layouts! {
+in_both_layouts!(
     a_dependency_of_another_platform_changes_its_features,
     a_workspace_elsewhere_is_inherited_from,
-}
+);

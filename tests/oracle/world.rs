@@ -274,7 +274,11 @@ impl World {
             Action::RemoveFile(index) => {
                 let target = self.current.target();
                 if target.is_dir() {
-                    let all = files_below(&target);
+                    let mut all = files_below(&target);
+                    // rustc does not survive that one of its own files is gone
+                    // (1.95: it panics in `dep_graph/graph.rs` without
+                    // `query-cache.bin`, called by cargo alone as well).
+                    all.retain(|file| !file.iter().any(|part| part == "incremental"));
                     fs::remove_file(index.get(&all)).unwrap();
                 }
             }
