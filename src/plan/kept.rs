@@ -51,8 +51,8 @@ pub struct Place {
     cargo_home: Utf8PathBuf,
     /// Target directories that are named absolutely.
     named_targets: Vec<Utf8PathBuf>,
-    /// The stamp of cargo's own file.
-    cargo: Option<Stamp>,
+    /// cargo and the wrappers of the compiler.
+    programs: Vec<String>,
 }
 
 impl Place {
@@ -107,9 +107,7 @@ impl Place {
                 .part("config", text.as_bytes());
             texts.push(text);
         }
-        // A lock file elsewhere is one that nobody watches.
-        let is_said = |what: &str| texts.iter().any(|text| text.contains(what));
-        if is_said("lockfile") || texts.iter().any(|text| paths::names(root, text)) {
+        if texts.iter().any(|text| paths::names(root, text)) {
             return None;
         }
         let is_target = |name: &str| name.ends_with("TARGET_DIR");
@@ -126,8 +124,17 @@ impl Place {
             named_targets: named
                 .filter(|dir: &Utf8PathBuf| dir.is_absolute())
                 .collect(),
-            cargo: find_program(program).and_then(|path| Stamp::of(&path).ok()),
+            programs: [vec![program.to_owned()], key::wrappers(config)].concat(),
         })
+    }
+
+    /// What the files of all programs look like that have a say in the answers.
+    fn stamps(&self, toolchain: &Toolchain) -> Vec<Option<Stamp>> {
+        let programs = self.programs.iter().chain([&toolchain.rustc]);
+        let found = programs.map(|program| find_program(program));
+        found
+            .map(|path| path.and_then(|path| Stamp::of(&path).ok()))
+            .collect()
     }
 
     /// A text of cargo's with a mark for the directory at its beginning.
@@ -221,8 +228,8 @@ fn url(dir: &Utf8Path) -> String {
 /// The answers, without the name of the directory.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
-    /// The stamp of cargo's own file.
-    cargo: Option<Stamp>,
+    /// The stamps of cargo, the compiler and its wrappers.
+    programs: Vec<Option<Stamp>>,
     /// `cargo -V` and `rustc -vV`.
     versions: [String; 2],
     /// The digest of the compiler's files.
@@ -306,7 +313,7 @@ impl Draft {
             units.push(raw);
         }
         let kept = Kept {
-            cargo: place.cargo,
+            programs: Vec::new(),
             versions: Default::default(),
             compiler: Digest([0; 32]),
             watched: Vec::new(),
@@ -334,6 +341,7 @@ impl Draft {
         if watches.iter().any(is_elsewhere) {
             return None;
         }
+        kept.programs = place.stamps(toolchain);
         kept.versions = versions(toolchain);
         kept.compiler = compiler;
         let contents = |watch: &&Watch| matches!(watch.kind, WatchKind::File | WatchKind::Listing);
@@ -363,7 +371,7 @@ pub fn answers(
     compiler: Digest,
 ) -> Option<(UnitGraph, Workspace)> {
     let kept: Kept = format::decode_checked(MAGIC, bytes)?;
-    let same_tools = kept.cargo == place.cargo
+    let same_tools = kept.programs == place.stamps(toolchain)
         && kept.versions == versions(toolchain)
         && kept.compiler == compiler;
     let is_same = |(path, kind, digest): &(String, WatchKind, Option<Digest>)| {

@@ -86,8 +86,7 @@ fn make_once(
     let cargo_home =
         config::home().ok_or_else(|| PlanError::Surroundings("found no CARGO_HOME".into()))?;
     let config = Config::load(cwd, &cargo_home, &inv.config)?;
-    if names_a_sysroot(inv, &config) {
-        let why = "rustc is given a --sysroot of its own, whose contents nobody watches";
+    if let Some(why) = unwatched(inv, &config, &key::variables()) {
         return Err(PlanError::Surroundings(why.into()));
     }
     let Answers {
@@ -190,21 +189,30 @@ fn leave_to_cargo(
     Ok(())
 }
 
-/// Whether flags lead rustc to another standard library than the one that it
-/// names when asked: neither cargo nor we would see a change there.
-fn names_a_sysroot(inv: &Invocation, config: &Config) -> bool {
-    const FLAG: &str = "--sysroot";
-    let in_config = || {
-        config
-            .files
-            .iter()
-            .any(|f| f.table.to_string().contains(FLAG))
+/// What cannot be watched: another standard library than the one that rustc
+/// names when asked, and a lock file at another place.
+fn unwatched(
+    inv: &Invocation,
+    config: &Config,
+    variables: &[(String, String)],
+) -> Option<&'static str> {
+    let in_arguments = |what: &str| inv.args.iter().any(|arg| arg.contains(what));
+    let in_config = |what: &str| {
+        let mut files = config.files.iter();
+        files.any(|file| file.table.to_string().contains(what))
     };
-    inv.args.iter().any(|arg| arg.contains(FLAG))
-        || key::relevant_env()
-            .values()
-            .any(|value| value.contains(FLAG))
-        || in_config()
+    let in_variables = |what: &str| {
+        let mut all = variables.iter();
+        all.any(|(name, value)| name.contains(what) || value.contains(what))
+    };
+    let is_said = |what| in_arguments(what) || in_config(what) || in_variables(what);
+    if is_said("--sysroot") {
+        return Some("rustc is given a --sysroot of its own, whose contents nobody watches");
+    }
+    if is_said("lockfile-path") || in_variables("LOCKFILE_PATH") {
+        return Some("the lock file is at another place (lockfile-path), where nobody watches it");
+    }
+    None
 }
 
 fn term(config: &Config) -> Term {

@@ -119,8 +119,6 @@ fn where_something_outside_counts_there_is_no_place() {
     no(one.config_at(&one.base.join(".cargo/config.toml"), "a = 1"));
     let inside = one.root.join(".cargo/config.toml");
     no(one.config_at(&inside, &format!("a = '{}/x'", one.root)));
-    no(one.config_at(&inside, "resolver.lockfile-path = 'x'"));
-    no(one.place_in(&one.root, &inv(&["-Zlockfile-path"]), &none));
     let named = format!("--target-dir={}", one.root.join("t"));
     no(one.place_in(&one.root, &inv(&[&named]), &none));
     no(one.with_variable("RUSTFLAGS", &format!("-L{}", one.root)));
@@ -202,7 +200,7 @@ fn place_at(root: &str) -> Place {
         root: root.into(),
         cargo_home: "/home".into(),
         named_targets: vec!["/t".into()],
-        cargo: None,
+        programs: Vec::new(),
     }
 }
 
@@ -375,8 +373,15 @@ fn answers_count_where_all_is_the_same() {
     assert!(!with(toolchain("1", "1"), compiler));
     assert!(!with(toolchain("1", "2"), Digest::of(b"another")));
     let mut place = two.place();
-    place.cargo = Stamp::of(&two.root).ok().filter(|_| place.cargo.is_none());
+    assert_eq!(place.programs, ["cargo"]);
+    place.programs.push("a wrapper".into());
     assert!(answers(&bytes, &place, &cargo, compiler).is_none());
+    let mut other = toolchain("1", "2");
+    other.rustc = std::env::current_exe().unwrap().to_str().unwrap().into();
+    assert!(
+        !with(other, compiler),
+        "another program by the same version"
+    );
     assert!(answers(&bytes[..9], &two.place(), &cargo, compiler).is_none());
 
     // A manifest elsewhere, once it is there.

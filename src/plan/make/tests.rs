@@ -86,18 +86,6 @@ fn only_cargo_makes_documentation_and_what_is_linted() {
 }
 
 #[test]
-fn flags_that_name_a_sysroot_are_found() {
-    let none = config("");
-    assert!(!names_a_sysroot(&inv("build", &["-v"]), &none));
-    assert!(names_a_sysroot(
-        &inv("rustc", &["--", "--sysroot=/x"]),
-        &none
-    ));
-    let given = config("build.rustflags = ['--sysroot', '/x']");
-    assert!(names_a_sysroot(&inv("build", &[]), &given));
-}
-
-#[test]
 fn settings_are_read() {
     let text = "term.quiet = true\nterm.verbose = false\nterm.color = 'never'\n\
                 term.progress.when = 'always'";
@@ -274,5 +262,39 @@ fn the_last_line_names_the_profile() {
     ] {
         let expected = format!("`dev` profile {what} target(s)");
         assert_eq!(of(opt_level, debuginfo), expected);
+    }
+}
+
+#[test]
+fn what_cannot_be_watched_is_left_to_cargo() {
+    let none = Vec::new();
+    let plain = inv("build", &["--release"]);
+    let why = |inv: &Invocation, config: &Config, variables: &[(String, String)]| {
+        unwatched(inv, config, variables).map(|why| why.contains("lock file"))
+    };
+    let variable = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    assert_eq!(
+        why(&plain, &config("a = 1"), &variable("RUSTFLAGS", "-O")),
+        None
+    );
+    for (args, is_lock) in [("--sysroot=x", false), ("-Zlockfile-path", true)] {
+        assert_eq!(
+            why(&inv("rustc", &["--", args]), &config(""), &none),
+            Some(is_lock)
+        );
+    }
+    for (text, is_lock) in [
+        ("build.rustflags = ['--sysroot=x']", false),
+        ("resolver.lockfile-path = 'x'", true),
+    ] {
+        assert_eq!(why(&plain, &config(text), &none), Some(is_lock));
+    }
+    for (name, value, is_lock) in [
+        ("RUSTFLAGS", "--sysroot x", false),
+        ("CARGO_RESOLVER_LOCKFILE_PATH", "x/Cargo.lock", true),
+        ("CARGO_ARGS", "--config resolver.lockfile-path=x", true),
+    ] {
+        let variables = variable(name, value);
+        assert_eq!(why(&plain, &config(""), &variables), Some(is_lock));
     }
 }
