@@ -82,7 +82,39 @@ fn a_workspace_elsewhere_is_inherited_from(layout: Layout) {
     assert_eq!(checkout.is_right(), "x=false y=true\n");
 }
 
+/// The same build by somebody else, whose cargo has another configuration.
+fn another_home_has_another_configuration(layout: Layout) {
+    let main = "fn main() { println!(\"one={}\", cfg!(one)) }\n";
+    let manifest = package("app", "[lints.rust]\nunexpected_cfgs = \"allow\"\n");
+    let mut checkout =
+        Checkout::with_files(layout, &[("Cargo.toml", &manifest), ("src/main.rs", main)]);
+    let own = std::env::home_dir().unwrap();
+    let rustup = std::env::var_os("RUSTUP_HOME").unwrap_or_else(|| own.join(".rustup").into());
+    checkout.set_env("RUSTUP_HOME", rustup);
+    // rustup's proxy would say where cargo's home is.
+    let sysroot = common::Ran::of({
+        let mut rustc = checkout.command("rustc");
+        rustc.args(["--print", "sysroot"]);
+        rustc
+    });
+    let cargo = format!("bin/cargo{}", std::env::consts::EXE_SUFFIX);
+    let sysroot = sysroot.successful().stdout;
+    checkout.with_cargo = Some(std::path::Path::new(sysroot.trim()).join(cargo));
+    checkout.unset_env("CARGO_HOME");
+    let flags = "[build]\nrustflags = [\"--cfg\", \"one\"]\n";
+    checkout.write("../one/.cargo/config.toml", flags);
+    let base = checkout.path("..");
+    for (home, expected) in [("two", "one=false\n"), ("one", "one=true\n")].repeat(2) {
+        for name in ["HOME", "USERPROFILE"] {
+            checkout.set_env(name, base.join(home));
+        }
+        checkout.build();
+        assert_eq!(checkout.is_right(), expected);
+    }
+}
+
 in_both_layouts!(
+    another_home_has_another_configuration,
     a_dependency_of_another_platform_changes_its_features,
     a_workspace_elsewhere_is_inherited_from,
 );

@@ -127,6 +127,9 @@ pub fn of_invocation(program: &str, cwd: &Utf8Path, inv: &Invocation) -> Digest 
             inv.toolchain.as_deref().unwrap_or("").as_bytes(),
         )
         .part("verb", inv.verb.as_bytes());
+    // Where configuration and toolchains are by default.
+    let home = etcetera::home_dir().unwrap_or_default();
+    hasher.part("home", home.as_os_str().as_encoded_bytes());
     for arg in inv.planning_args() {
         hasher.part("argument", arg.as_bytes());
     }
