@@ -108,6 +108,8 @@ fn main() {
     };
     let (object, archive) = (format!("{out}/native.o"), format!("{out}/libzb_native.a"));
     run("cc", &["-c", "c/native.c", "-o", &object]);
+    // Half of it may be there: ar was killed, and cargo keeps the directory.
+    let _ = std::fs::remove_file(&archive);
     run("ar", &["crsD", &archive, &object]);
     println!("cargo::rustc-link-search=native={out}");
     println!("cargo::rustc-link-lib=static=zb_native");
