@@ -6,13 +6,14 @@
 //! manifest keeps its plan.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::inputs::Stamp;
+use super::inputs::{Stamp, nanos};
 use crate::unit::{Digest, KeyHasher};
 
 /// One thing that a plan rests on.
@@ -271,6 +272,11 @@ fn is_recent(watch: &Watch, begun: i64, ended: i64) -> bool {
 
 /// Checks all watches.
 pub fn check(watches: &[Watch]) -> Standing {
+    check_at(watches, nanos(SystemTime::now()))
+}
+
+/// The same at a moment, in nanoseconds since 1970.
+fn check_at(watches: &[Watch], looked_at: i64) -> Standing {
     let mut touched = false;
     let mut renewed = Vec::new();
     let is_changed = |watch: &&Watch| {
@@ -282,7 +288,9 @@ pub fn check(watches: &[Watch]) -> Standing {
         if watch.kind == WatchKind::Stamp || now.digest != watch.digest {
             return Standing::Void(watch.path.clone());
         }
-        if watch.kind != WatchKind::Program {
+        // Another change might not show in a stamp that is so new: then the
+        // old one stays, and it is looked at again.
+        if watch.kind != WatchKind::Program && !is_recent(&now, looked_at, i64::MAX) {
             touched = true;
             renewed.push(now);
         }
@@ -322,7 +330,7 @@ mod tests {
         fs::write(dir.join("tests/data.txt"), "no target").unwrap();
         fs::create_dir(dir.join("tests/cache")).unwrap();
         fs::write(dir.join("tests/cache/CACHEDIR.TAG"), "").unwrap();
-        let Standing::Touched(renewed) = check(&watches) else {
+        let Standing::Touched(renewed) = check_at(&watches, i64::MAX) else {
             panic!("only times changed");
         };
         assert_eq!(check(&renewed), Standing::Firm);
@@ -384,6 +392,29 @@ mod tests {
         assert!(shell.is_absolute() && shell.is_file(), "{shell}");
         // It counts where it is, not what it is: `key` has its content.
         assert_eq!(look(exe.to_owned(), WatchKind::Program).stamp, None);
+    }
+
+    #[test]
+    fn a_stamp_that_is_too_new_is_not_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = Utf8Path::from_path(dir.path()).unwrap().join("Cargo.toml");
+        fs::write(&file, "a").unwrap();
+        let old = Stamp {
+            size: 1,
+            modified: 1,
+            changed: 1,
+            inode: 1,
+        };
+        let mut watches = [look(file.clone(), WatchKind::File)];
+        watches[0].stamp = Some(old);
+        let changed = Stamp::of(&file).unwrap().changed;
+        assert_eq!(check_at(&watches, changed), Standing::Firm);
+        let later = changed + TICK_COARSE + 1;
+        let renewed = look(file.clone(), WatchKind::File);
+        assert_eq!(check_at(&watches, later), Standing::Touched(vec![renewed]));
+        // Its content counts in any case.
+        fs::write(&file, "b").unwrap();
+        assert_eq!(check_at(&watches, changed), Standing::Void(file));
     }
 
     #[test]
