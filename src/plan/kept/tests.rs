@@ -21,7 +21,7 @@ struct Ws {
 
 fn ws(name: &str) -> Ws {
     let guard = tempfile::Builder::new().prefix("zb").tempdir().unwrap();
-    let base = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
+    let base = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
     let root = base.join(name);
     write(&root.join("Cargo.lock"), "lock");
     write(&root.join("Cargo.toml"), "[workspace]");
@@ -237,7 +237,12 @@ fn texts_move_and_come_back() {
         assert_eq!(two.unrooted(there), kept, "{there}");
     }
     assert!(one.is_told("-L/w/app/x") && one.is_told("git+file:///w/app"));
-    assert!(!one.is_told("/y/w/app/x") && !one.is_told("registry+file:///w/app"));
+    let elsewhere = if cfg!(windows) {
+        "C:/y/w/app/x"
+    } else {
+        "/y/w/app/x"
+    };
+    assert!(!one.is_told(elsewhere) && !one.is_told("registry+file:///w/app"));
 }
 
 fn unit(raw: &[(&str, Value)]) -> GraphUnit {
