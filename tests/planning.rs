@@ -211,7 +211,14 @@ fn from_a_member_and_with_a_target_directory_elsewhere(layout: Layout) {
     let second = first.second("second");
     assert!(!asks(&second));
     second.is_right();
-    // A manifest that could claim the member.
+    // The same by a name of its own in each.
+    first.set_env("CARGO_TARGET_DIR", first.path("t"));
+    assert!(asks(&first));
+    let mut second = first.second("by-name");
+    second.set_env("CARGO_TARGET_DIR", second.path("t"));
+    assert!(!asks(&second));
+    second.is_right();
+    first.set_env("CARGO_TARGET_DIR", &elsewhere);
     let third = first.second("third");
     third.write("app/.cargo/config.toml", "profile.dev.opt-level = 1\n");
     assert!(asks(&third));

@@ -89,8 +89,16 @@ impl Place {
         if !is_plain(root) || !apart || !alone || inv.directory.is_some() {
             return None;
         }
+        // Where files go may be named in full: it is the same place in each.
+        let is_target = |name: &str| name.ends_with("TARGET_DIR");
+        let moved = |(name, value): &(String, String)| match is_target(name) {
+            true => (name.clone(), unrooted_path(root, value)),
+            false => (name.clone(), value.clone()),
+        };
+        let variables: Vec<(String, String)> = variables.iter().map(moved).collect();
+        let build = key::of_build(program, inside, inv, &variables);
         let mut name = KeyHasher::new("answers");
-        name.part("invocation", &key::of_invocation(program, inside, inv).0)
+        name.part("invocation", &build.0)
             .part("home", cargo_home.as_str().as_bytes())
             .part("lock", &fs::read(root.join("Cargo.lock")).ok()?);
         let mut texts = inv.planning_args();
@@ -110,7 +118,6 @@ impl Place {
         if texts.iter().any(|text| paths::names(root, text)) {
             return None;
         }
-        let is_target = |name: &str| name.ends_with("TARGET_DIR");
         let by_variable = variables.iter().filter(|(name, _)| is_target(name));
         let by_config = config.string("build", "target-dir");
         let named = by_variable
@@ -152,12 +159,7 @@ impl Place {
                 None => text.to_owned(),
             };
         }
-        match text.strip_prefix(self.root.as_str()) {
-            Some(rest) if rest.is_empty() || rest.starts_with(std::path::is_separator) => {
-                format!("{MARK}{rest}")
-            }
-            _ => text.to_owned(),
-        }
+        unrooted_path(&self.root, text)
     }
 
     /// The text again, in this directory.
@@ -197,6 +199,17 @@ impl Place {
     fn is_told(&self, text: &str) -> bool {
         let is_path = Utf8Path::new(text).is_absolute() || text.starts_with("registry+");
         !is_path && paths::names(&self.root, text)
+    }
+}
+
+/// A path with a mark for the directory at its beginning; any other text as it
+/// is.
+fn unrooted_path(root: &Utf8Path, text: &str) -> String {
+    match text.strip_prefix(root.as_str()) {
+        Some(rest) if rest.is_empty() || rest.starts_with(std::path::is_separator) => {
+            format!("{MARK}{rest}")
+        }
+        _ => text.to_owned(),
     }
 }
 

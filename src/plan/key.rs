@@ -117,6 +117,16 @@ fn relevant(vars: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String
 /// The name under which the state of an invocation is remembered: everything
 /// that says which build this is, without reading a file.
 pub fn of_invocation(program: &str, cwd: &Utf8Path, inv: &Invocation) -> Digest {
+    of_build(program, cwd, inv, &variables())
+}
+
+/// The same with these variables.
+pub fn of_build(
+    program: &str,
+    cwd: &Utf8Path,
+    inv: &Invocation,
+    variables: &[(String, String)],
+) -> Digest {
     let mut hasher = KeyHasher::new("invocation");
     hasher
         .part("version", env!("CARGO_PKG_VERSION").as_bytes())
@@ -133,8 +143,8 @@ pub fn of_invocation(program: &str, cwd: &Utf8Path, inv: &Invocation) -> Digest 
     for arg in inv.planning_args() {
         hasher.part("argument", arg.as_bytes());
     }
-    for (name, value) in variables() {
-        hasher.part(&name, value.as_bytes());
+    for (name, value) in variables {
+        hasher.part(name, value.as_bytes());
     }
     hasher.finish()
 }

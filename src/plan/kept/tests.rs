@@ -163,6 +163,21 @@ fn target_directories_are_named_in_each_way() {
             Vec::<Utf8PathBuf>::new()
         );
     }
+    // One in the workspace is the same place in another checkout.
+    let two = ws("two");
+    let inside = |ws: &Ws, name: &str| {
+        let variable = [(
+            "CARGO_TARGET_DIR".to_owned(),
+            ws.root.join(name).into_string(),
+        )];
+        let (inv, home) = (inv(&[]), "/home".into());
+        let place = Place::find_with("cargo", &inv, &ws.root, &none, home, &variable);
+        place.unwrap()
+    };
+    assert_eq!(inside(&one, "t").name, inside(&two, "t").name);
+    assert_ne!(inside(&one, "t").name, inside(&two, "other").name);
+    assert_eq!(inside(&one, "t").named_targets, Vec::<Utf8PathBuf>::new());
+    assert_eq!(one.with_variable("RUSTFLAGS", one.root.as_str()), None);
     let other = one.with_variable("CARGO_BUILD_BUILD_DIR", elsewhere.as_str());
     assert_eq!(named(other), Vec::<Utf8PathBuf>::new());
     let by_argument = inv(&["--target-dir", elsewhere.as_str()]);
