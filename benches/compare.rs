@@ -29,6 +29,9 @@
 //!     --package app --leaf leaf/src/lib.rs --repeat 3
 //! ```
 //!
+//! `benches/on-ext4.sh [OPTIONS]` does it on an ext4 that is as mkfs makes it,
+//! whatever the machine's own file system is.
+//!
 //! ## What is done
 //!
 //! Every tool has a copy of the workspace, a target directory and a cache of

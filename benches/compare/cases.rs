@@ -271,9 +271,6 @@ impl<'a> Bench<'a> {
     }
 
     fn second(&mut self, lanes: &[&Lane]) -> Result<()> {
-        // Whoever makes another checkout has removed nothing just before: ext4
-        // is slow to make files after that.
-        let mut made = Vec::new();
         self.each_alone(Case::Second, lanes, |bench, lane, turn| {
             // Each time at a path where nothing was built before.
             let dir = lane.home.join(format!("second-{turn}"));
@@ -282,13 +279,8 @@ impl<'a> Bench<'a> {
             let taken = bench.build(lane, &second)?;
             bench.judge(lane, &second, State::Base)?;
             bench.record(Case::Second, &[(lane.tool.name, taken)]);
-            made.push(second.dir);
-            Ok(())
-        })?;
-        for dir in made {
-            fs_err::remove_dir_all(dir)?;
-        }
-        Ok(())
+            Ok(fs_err::remove_dir_all(&second.dir)?)
+        })
     }
 
     /// Copies a target directory, with its bytes and with links.
