@@ -113,7 +113,32 @@ fn another_home_has_another_configuration(layout: Layout) {
     }
 }
 
+/// `crates/*` matches a directory whose name begins with a dot.
+fn a_member_has_a_hidden_directory(layout: Layout) {
+    let workspace = "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"2\"\n";
+    let (one, two) = (package("one", ""), package("two", ""));
+    let main = "fn main() { println!(\"here\") }\n";
+    let checkout = Checkout::with_files(
+        layout,
+        &[
+            ("Cargo.toml", workspace),
+            ("crates/one/Cargo.toml", &one),
+            ("crates/one/src/main.rs", main),
+        ],
+    );
+    checkout.build().assert_crates(&["one"]);
+    checkout.write("crates/.two/src/main.rs", main);
+    checkout.write("crates/.two/Cargo.toml", &two);
+    checkout.build().assert_crates(&["two"]);
+    checkout.referee();
+    // One without a manifest is an error of cargo's.
+    checkout.write("crates/.three/notes.txt", "");
+    assert!(!checkout.zbuild(&[]).status.success());
+    assert!(!checkout.cargo(&["build"]).status.success());
+}
+
 in_both_layouts!(
+    a_member_has_a_hidden_directory,
     another_home_has_another_configuration,
     a_dependency_of_another_platform_changes_its_features,
     a_workspace_elsewhere_is_inherited_from,

@@ -98,7 +98,8 @@ impl Watcher {
             }
             let mut below = Vec::new();
             for dir in dirs {
-                below.extend(directories(&dir));
+                // Hidden ones as well: the pattern matches them (cargo: `glob`).
+                below.extend(all_directories(&dir));
                 self.add(dir, WatchKind::Listing);
             }
             dirs = below;
@@ -147,20 +148,30 @@ pub(super) fn digest(path: &Utf8Path, kind: WatchKind) -> Option<Digest> {
 /// The names by which cargo finds a readme (cargo: `default_readme`).
 pub const READMES: &[&str] = &["README.md", "README.txt", "README"];
 
-/// The directories in a directory in which something may be discovered: not
-/// hidden ones, and no cache such as a target directory.
+/// The directories in a directory in which targets may be discovered: not
+/// hidden ones (cargo: `is_not_dotfile`).
 fn directories(dir: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let mut found = all_directories(dir);
+    found.retain(|path| {
+        let name = path.file_name();
+        name.is_none_or(|name| !name.starts_with('.'))
+    });
+    found
+}
+
+/// The directories in a directory; no cache such as a target directory.
+fn all_directories(dir: &Utf8Path) -> Vec<Utf8PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut found: Vec<Utf8PathBuf> = entries
         .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path()).ok())
-        .filter(|path| !path.file_name().is_some_and(|name| name.starts_with('.')))
         .filter(|path| path.is_dir() && !path.join("CACHEDIR.TAG").is_file())
         .collect();
     found.sort();
     found
 }
 
-/// The names that discovery looks at: `*.rs`, and directories.
+/// The names that discovery looks at: `*.rs`, and directories, of which a hidden
+/// one can only be a member.
 fn listing(path: &Utf8Path) -> Digest {
     let mut hasher = KeyHasher::new("listing");
     let Ok(meta) = fs::metadata(path) else {
@@ -169,7 +180,7 @@ fn listing(path: &Utf8Path) -> Digest {
     if meta.is_file() {
         return hasher.part("file", b"").finish();
     }
-    for dir in directories(path) {
+    for dir in all_directories(path) {
         let name = dir.file_name().unwrap_or_default();
         hasher.part("directory", name.as_bytes());
     }
