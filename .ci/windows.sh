@@ -4,8 +4,9 @@
 #
 #     .ci/windows.sh setup         only that; does nothing the second time
 #     .ci/windows.sh               setup, then everything that CI checks
-#     .ci/windows.sh types         setup, then types for windows-msvc and macOS:
-#                                  not in CI, std is compiled twice for it
+#     .ci/windows.sh types         setup, then clippy, and types for windows-msvc
+#                                  and macOS: not in CI, every dependency is
+#                                  checked and std compiled twice for it
 #     .ci/windows.sh run COMMAND   COMMAND with the settings, e.g.
 #                                  .ci/windows.sh run cargo +debian test --lib
 #
@@ -100,6 +101,7 @@ setup)
     ;;
 types)
     setup
+    cargo +debian clippy --locked --all-targets -- -D warnings
     types x86_64-pc-windows-msvc aarch64-apple-darwin
     ;;
 run)
@@ -108,8 +110,7 @@ run)
     ;;
 check)
     setup
-    cargo +debian clippy --locked --all-targets -- -D warnings
-    cargo +debian test --locked --lib --test fake_cargo
+    RUSTFLAGS="-D warnings" cargo +debian test --locked --lib --test fake_cargo
     ;;
 *)
     echo "$0: unknown: $1" >&2
