@@ -79,37 +79,48 @@ pub fn restore(
     drop_outdated(plan, decisions, units)?;
     drop_doubtful(plan, decisions, units)?;
     let below = Below::new(&plan.dirs.build);
-    let done: Result<Vec<(Option<UnitState>, bool)>, CacheError> = plan
-        .units
-        .par_iter()
-        .zip(decisions)
-        .zip(&timings)
-        .zip(&*units)
-        .map(|(((unit, decision), timing), before)| {
-            let (state, unknown) = match (&decision.variant, before) {
-                (Some(variant), _) => {
-                    let time = match timing {
-                        Timing::Stored => FileTime::from_unix_time(STORED_TIME, 0),
-                        _ => stamp,
-                    };
-                    one(&plan.dirs, &below, unit, variant, store, time, sink)?
-                }
-                (None, Some(before)) if decision.verdict == Verdict::InPlace => {
-                    let unknown = unit.is_uplifted() && before.uplifted.is_empty();
-                    (renew(&plan.dirs, unit, before, *timing, stamp)?, unknown)
-                }
-                _ => return Ok((None, false)),
-            };
-            Ok((Some(uplift(&plan.dirs, unit, state)?), unknown))
-        })
-        .collect();
-    let done = done?;
-    let mut unknown = Vec::with_capacity(done.len());
-    for (slot, (state, missing)) in units.iter_mut().zip(done) {
-        *slot = state;
-        unknown.push(missing);
+    let done: Result<Vec<(usize, Option<UnitState>, bool)>, CacheError> =
+        largest_first(decisions, &timings)
+            .into_par_iter()
+            .map(|at| {
+                let (unit, decision, timing) = (&plan.units[at], &decisions[at], &timings[at]);
+                let (state, unknown) = match (&decision.variant, &units[at]) {
+                    (Some(variant), _) => {
+                        let time = match timing {
+                            Timing::Stored => FileTime::from_unix_time(STORED_TIME, 0),
+                            _ => stamp,
+                        };
+                        one(&plan.dirs, &below, unit, variant, store, time, sink)?
+                    }
+                    (None, Some(before)) if decision.verdict == Verdict::InPlace => {
+                        let unknown = unit.is_uplifted() && before.uplifted.is_empty();
+                        (renew(&plan.dirs, unit, before, *timing, stamp)?, unknown)
+                    }
+                    _ => return Ok((at, None, false)),
+                };
+                Ok((at, Some(uplift(&plan.dirs, unit, state)?), unknown))
+            })
+            .collect();
+    let mut unknown = vec![false; units.len()];
+    for (at, state, missing) in done? {
+        units[at] = state;
+        unknown[at] = missing;
     }
     Ok(unknown)
+}
+
+/// All units, those first whose files have most bytes to be copied: a program
+/// at the end would be copied by one core while the others have nothing to do.
+fn largest_first(decisions: &[Decision], timings: &[Timing]) -> Vec<usize> {
+    let bytes = |&at: &usize| -> u64 {
+        match (&decisions[at].variant, timings[at]) {
+            (Some(variant), Timing::Stamped) => variant.files.iter().map(|f| f.blob.size).sum(),
+            _ => 0,
+        }
+    };
+    let mut order: Vec<usize> = (0..decisions.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(bytes(at)));
+    order
 }
 
 /// Whether the profile directories hold no unit at all: only then nothing can
