@@ -329,12 +329,15 @@ mod tests {
         let dir = Utf8Path::from_path(dir.path()).unwrap();
         fs::write(dir.join("Cargo.toml"), "a").unwrap();
         fs::create_dir_all(dir.join("tests/old")).unwrap();
+        fs::create_dir_all(dir.join("tests/.hidden")).unwrap();
         let mut watcher = Watcher::default();
         watcher.add(dir.join("Cargo.toml"), WatchKind::File);
         watcher.add(dir.join("config"), WatchKind::File);
         watcher.package(dir);
         let watches = watcher.finish();
         assert_eq!(check(&watches), Standing::Firm);
+        let in_hidden = dir.join("tests/.hidden/main.rs");
+        assert!(watches.iter().all(|watch| watch.path != in_hidden));
 
         let past = filetime::FileTime::from_unix_time(1_000_000_000, 0);
         filetime::set_file_mtime(dir.join("Cargo.toml"), past).unwrap();
@@ -369,18 +372,18 @@ mod tests {
     fn a_pattern_watches_where_a_member_could_come() {
         let dir = tempfile::tempdir().unwrap();
         let dir = Utf8Path::from_path(dir.path()).unwrap();
-        for sub in ["crates/a/x", "crates/b", "other/c"] {
+        for sub in ["crates/a/x", "crates/.b", "other/c"] {
             fs::create_dir_all(dir.join(sub)).unwrap();
         }
         for (pattern, paths) in [
             ("solo//x", vec!["solo/x/Cargo.toml"]),
             (
                 "crates/*",
-                vec!["crates", "crates/a/Cargo.toml", "crates/b/Cargo.toml"],
+                vec!["crates", "crates/a/Cargo.toml", "crates/.b/Cargo.toml"],
             ),
             (
                 "crates/?/x",
-                vec!["crates", "crates/a/x/Cargo.toml", "crates/b/x/Cargo.toml"],
+                vec!["crates", "crates/a/x/Cargo.toml", "crates/.b/x/Cargo.toml"],
             ),
         ] {
             let mut watcher = Watcher::default();
@@ -390,6 +393,9 @@ mod tests {
                 .map(|path| (dir.join(path), WatchKind::Listing));
             assert_eq!(watcher.0, expected.collect(), "{pattern}");
         }
+        let before = listing(&dir.join("crates"));
+        fs::create_dir(dir.join("crates/.c")).unwrap();
+        assert_ne!(listing(&dir.join("crates")), before);
     }
 
     #[test]
