@@ -15,7 +15,7 @@ image=$place/image
 mkdir "$place/mounted"
 cleanup() {
     # A peer's daemon may outlive its part.
-    umount "$place/mounted" 2>/dev/null || umount --lazy "$place/mounted" || true
+    umount "$place/mounted" 2>/dev/null || umount --lazy "$place/mounted" 2>/dev/null || true
     rm -rf "$place"
 }
 trap cleanup EXIT

@@ -131,6 +131,12 @@ fn a_member_has_a_hidden_directory(layout: Layout) {
     checkout.write("crates/.two/Cargo.toml", &two);
     checkout.build().assert_crates(&["two"]);
     checkout.referee();
+    // What is kept of the plan does not serve a checkout that has one more.
+    let second = checkout.second("second");
+    second.write("crates/.four/src/main.rs", main);
+    second.write("crates/.four/Cargo.toml", &package("four", ""));
+    second.build().assert_crates(&["four"]);
+    second.referee();
     // One without a manifest is an error of cargo's.
     checkout.write("crates/.three/notes.txt", "");
     assert!(!checkout.zbuild(&[]).status.success());

@@ -119,7 +119,7 @@ fn largest_first(decisions: &[Decision], timings: &[Timing]) -> Vec<usize> {
         }
     };
     let mut order: Vec<usize> = (0..decisions.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(bytes(at)));
+    order.sort_by_cached_key(|at| std::cmp::Reverse(bytes(at)));
     order
 }
 
