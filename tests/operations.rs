@@ -251,6 +251,22 @@ fn a_restore_touches_every_content_once(layout: Layout) {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
+/// What compiler and cargo have said of themselves counts in another checkout,
+/// and so does what cargo has answered there.
+fn a_second_checkout_asks_nobody(layout: Layout) {
+    let checkout = settled(layout).second("second");
+    let Some(traced) = traced(&checkout) else {
+        return;
+    };
+    assert_eq!(traced.ran.compiled(), 0);
+    assert_eq!(traced.processes, 0);
+    let programs = [std::env::var_os("CARGO").unwrap(), "rustc".into()];
+    let opened = traced.opened();
+    let is_program = |path: &&&str| programs.iter().any(|p| path.ends_with(p.to_str().unwrap()));
+    let read: Vec<_> = opened.keys().filter(is_program).collect();
+    assert!(read.is_empty(), "{read:?}");
+}
+
 fn a_capture_reads_every_output_once(layout: Layout) {
     let checkout = settled(layout);
     checkout.append("leaf/src/lib.rs", "pub const MORE: u8 = 1;\n");
@@ -302,5 +318,6 @@ in_both_layouts!(
     nothing_to_do_is_next_to_nothing,
     a_touch_reads_one_file_and_sets_one_time,
     a_restore_touches_every_content_once,
+    a_second_checkout_asks_nobody,
     a_capture_reads_every_output_once,
 );

@@ -279,6 +279,14 @@ impl<'a> Bench<'a> {
             let taken = bench.build(lane, &second)?;
             bench.judge(lane, &second, State::Base)?;
             bench.record(Case::Second, &[(lane.tool.name, taken)]);
+            if lane.tool.name == ZBUILD {
+                // How much memory the system has at hand differs from case to
+                // case and counts for more than the plan that is made anew.
+                second.remove_target()?;
+                measure::settle();
+                let (taken, _) = bench.build(lane, &second)?;
+                bench.report.took(Case::Second, Who::Restored, taken, None);
+            }
             Ok(fs_err::remove_dir_all(&second.dir)?)
         })
     }

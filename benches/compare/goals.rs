@@ -36,6 +36,7 @@ const MEDIANS: &[(Case, Case, Who, f64)] = &[
     (Case::RmTarget, Case::RmTarget, Who::Copied, 1.0),
     (Case::RmTarget, Case::RmTarget, Who::Linked, 3.0),
     (Case::Second, Case::RmTarget, OURS, 2.0),
+    (Case::Second, Case::Second, Who::Restored, 2.0),
 ];
 
 /// All goals for which there are figures.

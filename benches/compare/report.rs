@@ -24,6 +24,8 @@ pub enum Who {
     Copied,
     /// `cp -al` of it.
     Linked,
+    /// Our restore after `rm -rf target`, beside another case.
+    Restored,
 }
 
 impl Who {
@@ -34,6 +36,7 @@ impl Who {
             Who::Noop => "cargo's no-op",
             Who::Copied => "cp -a",
             Who::Linked => "cp -al",
+            Who::Restored => "rm -rf target there",
         }
     }
 }

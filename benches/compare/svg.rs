@@ -112,7 +112,7 @@ fn colour(who: Who) -> &'static str {
         Who::Tool(ZBUILD) => "#1a7f5a",
         Who::Tool(CARGO) => "#6e7781",
         Who::Tool(_) => "#d8a657",
-        Who::Noop | Who::Copied | Who::Linked => "#c4ccd4",
+        Who::Noop | Who::Copied | Who::Linked | Who::Restored => "#c4ccd4",
     }
 }
 

@@ -7,6 +7,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use serde::{Deserialize, Serialize};
 
 use super::CargoError;
 use super::args::Invocation;
@@ -18,7 +19,7 @@ use super::config::Config;
 pub const OLDEST_CARGO: u32 = 85;
 
 /// The compiler, as it describes itself, and the files it consists of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
     /// The program that is called as rustc: a name to be searched for, or a
     /// path. It may be a script around the compiler.
@@ -27,6 +28,8 @@ pub struct Toolchain {
     pub verbose_version: String,
     /// The host triple.
     pub host: String,
+    /// Where compiler and standard library are: `rustc --print sysroot`.
+    pub sysroot: Utf8PathBuf,
     /// `cargo -V`.
     pub cargo_version: String,
     /// Compiler and standard libraries, sorted.
@@ -36,17 +39,12 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Asks rustc (as cargo would choose it: `RUSTC`, `build.rustc`, `rustc`)
-    /// and cargo what they are.
+    /// Asks [`rustc`] and cargo what they are.
     ///
     /// # Errors
     /// When one of them cannot be started or prints nothing useful.
     pub fn ask(cargo: &Cargo, inv: &Invocation, config: &Config) -> Result<Toolchain, CargoError> {
-        let rustc = ["RUSTC", "CARGO_BUILD_RUSTC"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
-            .or_else(|| config.program("build", "rustc"))
-            .unwrap_or_else(|| "rustc".into());
+        let rustc = rustc(config);
         let ask = |args: &[&str]| -> Result<String, CargoError> {
             let mut command = std::process::Command::new(&rustc);
             if let Some(toolchain) = &inv.toolchain {
@@ -86,10 +84,17 @@ impl Toolchain {
             rustc,
             verbose_version,
             host,
+            sysroot,
             cargo_version,
             files,
             dirs,
         })
+    }
+
+    /// Where a program of this toolchain is, if it has one of that name.
+    pub fn program(&self, name: &str) -> Utf8PathBuf {
+        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.sysroot.join("bin").join(name)
     }
 
     /// The minor version of cargo, such as 95; none when it cannot be told.
@@ -97,6 +102,28 @@ impl Toolchain {
         let version = self.cargo_version.split_whitespace().nth(1)?;
         version.split('.').nth(1)?.parse().ok()
     }
+}
+
+/// The program that cargo would call as rustc: `RUSTC`, `build.rustc`, `rustc`.
+pub fn rustc(config: &Config) -> String {
+    ["RUSTC", "CARGO_BUILD_RUSTC"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+        .or_else(|| config.program("build", "rustc"))
+        .unwrap_or_else(|| "rustc".into())
+}
+
+/// rustup's own directory: `RUSTUP_HOME`, or the one in the user's home.
+pub fn rustup_home() -> Option<Utf8PathBuf> {
+    rustup_home_given(std::env::var("RUSTUP_HOME").ok())
+}
+
+fn rustup_home_given(given: Option<String>) -> Option<Utf8PathBuf> {
+    let home = match given.filter(|v| !v.is_empty()) {
+        Some(home) => home.into(),
+        None => etcetera::home_dir().ok()?.join(".rustup"),
+    };
+    Utf8PathBuf::from_path_buf(home).ok()
 }
 
 /// rustc itself, its libraries, and every installed standard library.
@@ -129,4 +156,18 @@ fn entries(dir: &Utf8Path) -> Vec<Utf8PathBuf> {
         .flatten()
         .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path()).ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rustup_has_a_home_of_its_own() {
+        let given = rustup_home_given(Some("/rustup".into())).unwrap();
+        assert_eq!(given, "/rustup");
+        let home = rustup_home_given(Some(String::new()));
+        assert!(home.unwrap().ends_with(".rustup"));
+        assert!(rustup_home_given(None).unwrap().ends_with(".rustup"));
+    }
 }

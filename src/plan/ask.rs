@@ -2,17 +2,18 @@
 //!
 //! Both questions, for the unit graph and for the workspace, take as long as a
 //! no-op of cargo's and are asked at the same time. What is found in
-//! [`super::kept`] saves them; the compiler is asked in any case.
+//! [`super::kept`] saves them, and what [`super::tools`] holds still to be true
+//! saves asking the compiler.
 
 use camino::Utf8Path;
 
 use super::PlanError;
-use super::inputs::Stamp;
-use super::kept::{self, Draft, Place};
+use super::inputs::{Memo, Stamp};
+use super::kept::{Draft, Kept, Place};
 use crate::cargo::args::Invocation;
 use crate::cargo::command::Cargo;
 use crate::cargo::config::Config;
-use crate::cargo::toolchain::Toolchain;
+use crate::cargo::toolchain::{self, Toolchain};
 use crate::cargo::unit_graph::UnitGraph;
 use crate::cargo::workspace::Workspace;
 use crate::unit::{Digest, KeyHasher};
@@ -55,15 +56,28 @@ pub(super) fn ask(
     cwd: &Utf8Path,
     config: &Config,
     cargo_home: &Utf8Path,
+    memo: &Memo,
     known: &dyn Known,
 ) -> Result<Answers, PlanError> {
     let place = Place::find(&cargo.program(), inv, cwd, config, cargo_home);
-    let bytes = place.as_ref().and_then(|place| known.answers(&place.name));
+    let kept = place.as_ref().and_then(|place| {
+        let bytes = known.answers(&place.name)?;
+        Kept::read(&bytes)
+    });
     let mut asked = None;
-    if let (Some(place), Some(bytes)) = (&place, bytes) {
-        let toolchain = Toolchain::ask(cargo, inv, config)?;
-        let (compiler, toolchain_note) = toolchain_digest(&toolchain, known)?;
-        if let Some((graph, workspace)) = kept::answers(&bytes, place, &toolchain, compiler) {
+    if let (Some(place), Some(kept)) = (&place, kept) {
+        let tools = kept.tools();
+        tools.teach(memo);
+        let rustc = toolchain::rustc(config);
+        let (toolchain, compiler, toolchain_note) =
+            if tools.still_stand(&cargo.program(), &rustc, inv) {
+                (tools.toolchain.clone(), tools.compiler, None)
+            } else {
+                let toolchain = Toolchain::ask(cargo, inv, config)?;
+                let (compiler, note) = toolchain_digest(&toolchain, known)?;
+                (toolchain, compiler, note)
+            };
+        if let Some((graph, workspace)) = kept.answers(place, &toolchain, compiler) {
             return Ok(Answers {
                 graph,
                 warnings: String::new(),

@@ -12,6 +12,7 @@ use crate::cache::Store;
 use crate::cache::record::{Home, Variant};
 use crate::cargo::config::{Config, ConfigFile};
 use crate::cargo::diagnostics::Named;
+use crate::cargo::toolchain::Toolchain;
 use crate::cargo::unit_graph::{GraphUnit, UnitGraph};
 use crate::unit::{Action, Digest, Role};
 
@@ -29,6 +30,19 @@ pub fn dirs(workspace: &Utf8Path) -> Dirs {
         build: workspace.join("target"),
         target: workspace.join("target"),
         cargo_home: workspace.join("home"),
+    }
+}
+
+/// A toolchain whose cargo and compiler say this of themselves.
+pub fn toolchain(cargo: &str, rustc: &str) -> Toolchain {
+    Toolchain {
+        rustc: "rustc".into(),
+        verbose_version: rustc.into(),
+        host: String::new(),
+        sysroot: "/toolchain".into(),
+        cargo_version: cargo.into(),
+        files: Vec::new(),
+        dirs: Vec::new(),
     }
 }
 

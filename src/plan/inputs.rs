@@ -297,6 +297,17 @@ impl Memo {
         Ok(hasher.finish())
     }
 
+    /// Notes what somebody else has read, for as long as the stamp stays.
+    pub fn learn(&self, path: &Utf8Path, stamp: Stamp, digest: Digest) {
+        let used = false;
+        let known = Known {
+            stamp,
+            digest,
+            used,
+        };
+        self.known().entry(path.to_owned()).or_insert(known);
+    }
+
     /// All entries that were of use, for remembering.
     pub fn entries(&self) -> HashMap<Utf8PathBuf, (Stamp, Digest)> {
         let known = self.known();

@@ -21,6 +21,7 @@ use serde_json::Value;
 use super::inputs::Stamp;
 use super::key;
 use super::paths;
+use super::tools::Tools;
 use super::watch::{self, Watch, WatchKind, find_program};
 use crate::cache::format::{self, Magic};
 use crate::cargo::args::Invocation;
@@ -31,7 +32,7 @@ use crate::cargo::workspace::{Origin, Package, Workspace};
 use crate::unit::{Digest, KeyHasher};
 
 /// Begins every file of answers; the digit is its version.
-pub const MAGIC: &Magic = b"ZBA1";
+pub const MAGIC: &Magic = b"ZBA2";
 
 /// Stands for the workspace's directory; no name and no path holds a zero byte.
 const MARK: char = '\0';
@@ -240,13 +241,11 @@ fn url(dir: &Utf8Path) -> String {
 
 /// The answers, without the name of the directory.
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept {
+pub struct Kept {
     /// The stamps of cargo, the compiler and its wrappers.
     programs: Vec<Option<Stamp>>,
-    /// `cargo -V` and `rustc -vV`.
-    versions: [String; 2],
-    /// The digest of the compiler's files.
-    compiler: Digest,
+    /// What compiler and cargo have said of themselves.
+    tools: Tools,
     /// What is watched in the workspace.
     watched: Vec<(String, WatchKind, Option<Digest>)>,
     /// The unit graph as JSON: units and roots.
@@ -270,7 +269,9 @@ struct KeptPackage {
 #[derive(Debug)]
 pub struct Draft {
     place: Place,
-    kept: Kept,
+    graph: String,
+    packages: Vec<KeptPackage>,
+    target_dir: String,
 }
 
 impl Draft {
@@ -325,27 +326,23 @@ impl Draft {
             }
             units.push(raw);
         }
-        let kept = Kept {
-            programs: Vec::new(),
-            versions: Default::default(),
-            compiler: Digest([0; 32]),
-            watched: Vec::new(),
+        Some(Draft {
+            place,
             graph: serde_json::json!([units, graph.roots]).to_string(),
             packages,
             target_dir,
-        };
-        Some(Draft { place, kept })
+        })
     }
 
     /// The answers as they are kept, and their name; none if they rest on a
     /// manifest elsewhere.
-    pub fn finish(
-        self,
-        toolchain: &Toolchain,
-        compiler: Digest,
-        watches: &[Watch],
-    ) -> Option<(Digest, Vec<u8>)> {
-        let Draft { place, mut kept } = self;
+    pub(super) fn finish(self, tools: Tools, watches: &[Watch]) -> Option<(Digest, Vec<u8>)> {
+        let Draft {
+            place,
+            graph,
+            packages,
+            target_dir,
+        } = self;
         let is_elsewhere = |watch: &Watch| {
             watch.path.file_name() == Some("Cargo.toml")
                 && watch.digest.is_some()
@@ -354,78 +351,92 @@ impl Draft {
         if watches.iter().any(is_elsewhere) {
             return None;
         }
-        kept.programs = place.stamps(toolchain);
-        kept.versions = versions(toolchain);
-        kept.compiler = compiler;
         let contents = |watch: &&Watch| matches!(watch.kind, WatchKind::File | WatchKind::Listing);
         let inside = |watch: &Watch| {
             let inside = watch.path.strip_prefix(&place.root).ok()?;
             let inside = inside.as_str().replace('\\', "/");
             Some((inside, watch.kind, watch.digest))
         };
-        kept.watched = watches.iter().filter(contents).filter_map(inside).collect();
+        let kept = Kept {
+            programs: place.stamps(&tools.toolchain),
+            tools,
+            watched: watches.iter().filter(contents).filter_map(inside).collect(),
+            graph,
+            packages,
+            target_dir,
+        };
         Some((place.name, format::encode_checked(MAGIC, &kept)))
     }
 }
 
-fn versions(toolchain: &Toolchain) -> [String; 2] {
-    [
-        toolchain.cargo_version.clone(),
-        toolchain.verbose_version.clone(),
-    ]
-}
+impl Kept {
+    /// Reads what was kept; none if it cannot be read.
+    pub(super) fn read(bytes: &[u8]) -> Option<Kept> {
+        format::decode_checked(MAGIC, bytes)
+    }
 
-/// What cargo would answer in this place, if that is known: from what was kept
-/// under its name.
-pub fn answers(
-    bytes: &[u8],
-    place: &Place,
-    toolchain: &Toolchain,
-    compiler: Digest,
-) -> Option<(UnitGraph, Workspace)> {
-    let kept: Kept = format::decode_checked(MAGIC, bytes)?;
-    let same_tools = kept.programs == place.stamps(toolchain)
-        && kept.versions == versions(toolchain)
-        && kept.compiler == compiler;
-    let is_same = |(path, kind, digest): &(String, WatchKind, Option<Digest>)| {
-        watch::digest(&place.root.join(path), *kind) == *digest
-    };
-    if !same_tools || !kept.watched.par_iter().all(is_same) {
-        return None;
+    /// What compiler and cargo have said of themselves.
+    pub(super) fn tools(&self) -> &Tools {
+        &self.tools
     }
-    let (mut units, roots): (Vec<Value>, Vec<usize>) = serde_json::from_str(&kept.graph).ok()?;
-    for unit in &mut units {
-        each_text(unit, &mut |text| *text = place.rooted(text));
-    }
-    let packages = kept.packages.into_iter().map(|package| {
-        let KeptPackage {
-            id,
-            name,
-            version,
-            manifest_path,
-            origin,
-        } = package;
-        let package = Package {
-            name,
-            version,
-            manifest_path: place.rooted(&manifest_path).into(),
-            origin,
+
+    /// What cargo would answer in this place, if that is known.
+    pub(super) fn answers(
+        self,
+        place: &Place,
+        toolchain: &Toolchain,
+        compiler: Digest,
+    ) -> Option<(UnitGraph, Workspace)> {
+        let said = &self.tools.toolchain;
+        let same_tools = self.programs == place.stamps(toolchain)
+            && said.cargo_version == toolchain.cargo_version
+            && said.verbose_version == toolchain.verbose_version
+            && self.tools.compiler == compiler;
+        let is_same = |(path, kind, digest): &(String, WatchKind, Option<Digest>)| {
+            watch::digest(&place.root.join(path), *kind) == *digest
         };
-        (place.rooted(&id), package)
-    });
-    let target_dir: Utf8PathBuf = place.rooted(&kept.target_dir).into();
-    let workspace = Workspace {
-        root: place.root.clone(),
-        build_dir: target_dir.clone(),
-        target_dir,
-        packages: packages.collect(),
-    };
-    Some((UnitGraph::of(units, roots).ok()?, workspace))
+        if !same_tools || !self.watched.par_iter().all(is_same) {
+            return None;
+        }
+        self.rooted(place)
+    }
+
+    fn rooted(self, place: &Place) -> Option<(UnitGraph, Workspace)> {
+        let (mut units, roots): (Vec<Value>, Vec<usize>) =
+            serde_json::from_str(&self.graph).ok()?;
+        for unit in &mut units {
+            each_text(unit, &mut |text| *text = place.rooted(text));
+        }
+        let packages = self.packages.into_iter().map(|package| {
+            let KeptPackage {
+                id,
+                name,
+                version,
+                manifest_path,
+                origin,
+            } = package;
+            let package = Package {
+                name,
+                version,
+                manifest_path: place.rooted(&manifest_path).into(),
+                origin,
+            };
+            (place.rooted(&id), package)
+        });
+        let target_dir: Utf8PathBuf = place.rooted(&self.target_dir).into();
+        let workspace = Workspace {
+            root: place.root.clone(),
+            build_dir: target_dir.clone(),
+            target_dir,
+            packages: packages.collect(),
+        };
+        Some((UnitGraph::of(units, roots).ok()?, workspace))
+    }
 }
 
 /// Whether a file of answers can be read.
 pub fn is_sound(bytes: &[u8]) -> bool {
-    format::decode_checked::<Kept>(MAGIC, bytes).is_some()
+    Kept::read(bytes).is_some()
 }
 
 /// Calls `change` with every text in a value.

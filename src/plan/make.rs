@@ -13,6 +13,7 @@ use super::inputs::{Memo, nanos};
 use super::key::{self, Common};
 use super::parts::Noted;
 use super::surroundings::Surroundings;
+use super::tools::Tools;
 use super::watch::{self, Watch, WatchKind, Watcher};
 use super::{Dirs, Plan, PlanError, PlanUnit, Term};
 use crate::cargo::args::Invocation;
@@ -97,7 +98,7 @@ fn make_once(
         compiler,
         toolchain_note,
         draft,
-    } = ask(cargo, inv, cwd, &config, &cargo_home, known)?;
+    } = ask(cargo, inv, cwd, &config, &cargo_home, memo, known)?;
     refuse_older(toolchain.cargo_minor())?;
     leave_to_cargo(&mut graph, inv, &workspace)?;
     mark_tests(&mut graph, inv.selection)?;
@@ -137,7 +138,16 @@ fn make_once(
     profile_dirs.sort();
     profile_dirs.dedup();
     let watches = watcher.finish();
-    let answers = draft.and_then(|draft| draft.finish(&toolchain, compiler, &watches));
+    let answers = draft.and_then(|draft| {
+        let programs = [
+            vec![toolchain.rustc.clone()],
+            key::tools(&config),
+            key::wrappers(&config),
+        ]
+        .concat();
+        let tools = Tools::new(&toolchain, compiler, &watches, &programs, memo);
+        draft.finish(tools, &watches)
+    });
     Ok(Made {
         plan: Plan {
             cargo_minor: toolchain.cargo_minor(),

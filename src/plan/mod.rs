@@ -19,6 +19,7 @@ pub mod paths;
 pub mod records;
 pub mod state;
 mod surroundings;
+mod tools;
 pub mod watch;
 
 use camino::{Utf8Path, Utf8PathBuf};

@@ -17,7 +17,7 @@ use crate::cargo::command::Cargo;
 use crate::cargo::config::Config;
 use crate::cargo::linking;
 use crate::cargo::manifest::{self, Manifests};
-use crate::cargo::toolchain::Toolchain;
+use crate::cargo::toolchain::{self, Toolchain};
 use crate::cargo::workspace::{Origin, Workspace};
 
 /// What surrounds a build.
@@ -49,12 +49,14 @@ impl Surroundings<'_> {
                 watcher.add(dir.join(name), WatchKind::File);
             }
         }
-        if let Some(path) = rustup_settings(std::env::var("RUSTUP_HOME").ok()) {
-            watcher.add(path, WatchKind::File);
+        if let Some(home) = toolchain::rustup_home() {
+            watcher.add(home.join("settings.toml"), WatchKind::File);
         }
         for path in toolchain.files.iter().chain(&toolchain.dirs) {
             watcher.add(path, WatchKind::Stamp);
         }
+        // The one that rustup's proxy starts.
+        watcher.add(toolchain.program("cargo"), WatchKind::Stamp);
         if let Some(path) = find_program(&cargo.program()) {
             watcher.add(path, WatchKind::Stamp);
         }
@@ -162,14 +164,6 @@ fn member_patterns(manifests: &mut Manifests, manifest: &Utf8Path) -> Vec<String
         .filter_map(|member| member.as_str().map(str::to_owned))
         .filter(|member| member.contains(['*', '?', '[']))
         .collect()
-}
-
-fn rustup_settings(given: Option<String>) -> Option<Utf8PathBuf> {
-    let home = match given.filter(|v| !v.is_empty()) {
-        Some(home) => home.into(),
-        None => etcetera::home_dir().ok()?.join(".rustup"),
-    };
-    Utf8PathBuf::from_path_buf(home.join("settings.toml")).ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::cargo::config::ConfigFile;
 use crate::cargo::unit_graph::GraphUnit;
-use crate::plan::fixtures::{self, write};
+use crate::plan::fixtures::{self, toolchain, write};
+use crate::plan::inputs::Memo;
 
 fn inv(args: &[&str]) -> Invocation {
     Invocation::parse("build", args.iter().map(|arg| (*arg).to_owned()).collect())
@@ -336,15 +337,19 @@ fn answers_that_name_something_outside_are_not_kept() {
     assert!(!of(&[("/features", json!(["\u{0}/x"]))]));
 }
 
-fn toolchain(cargo: &str, rustc: &str) -> Toolchain {
-    Toolchain {
-        rustc: "rustc".into(),
-        verbose_version: rustc.into(),
-        host: String::new(),
-        cargo_version: cargo.into(),
-        files: Vec::new(),
-        dirs: Vec::new(),
-    }
+/// Compiler and cargo, as they have described themselves.
+fn tools(toolchain: &Toolchain, compiler: Digest) -> Tools {
+    Tools::new(toolchain, compiler, &[], &[], &Memo::default())
+}
+
+/// What cargo would answer by what was kept.
+fn answers(
+    bytes: &[u8],
+    place: &Place,
+    toolchain: &Toolchain,
+    compiler: Digest,
+) -> Option<(UnitGraph, Workspace)> {
+    Kept::read(bytes)?.answers(place, toolchain, compiler)
 }
 
 #[test]
@@ -371,7 +376,7 @@ fn answers_count_where_all_is_the_same() {
     let draft = Draft::new(one.place(), &graph_of(&raw), "", &workspace_of_one).unwrap();
     let (cargo, compiler) = (toolchain("1", "2"), Digest::of(b"compiler"));
     let mut watches = watcher.finish();
-    let (name, bytes) = draft.finish(&cargo, compiler, &watches).unwrap();
+    let (name, bytes) = draft.finish(tools(&cargo, compiler), &watches).unwrap();
     assert_eq!(name, one.place().name);
     assert!(is_sound(&bytes) && !is_sound(&bytes[1..]));
 
@@ -409,7 +414,10 @@ fn answers_count_where_all_is_the_same() {
     watcher.add(one.base.join("Cargo.toml"), WatchKind::File);
     let finished = |watches: &[Watch]| {
         let draft = Draft::new(one.place(), &graph_of(&raw), "", &workspace_of_one);
-        draft.unwrap().finish(&cargo, compiler, watches).is_some()
+        draft
+            .unwrap()
+            .finish(tools(&cargo, compiler), watches)
+            .is_some()
     };
     assert!(finished(&watches));
     watches.extend(watcher.finish());

@@ -69,14 +69,6 @@ fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn common(lock_file: &str) -> Common {
     let (_guard, dir) = fixtures::dir();
     fixtures::write(&dir.join("Cargo.lock"), lock_file);
-    let compiler = Toolchain {
-        rustc: "rustc".into(),
-        verbose_version: String::new(),
-        host: String::new(),
-        cargo_version: String::new(),
-        files: Vec::new(),
-        dirs: Vec::new(),
-    };
     let none = Digest::of(b"");
     let config = Config::default();
     Common::new(
@@ -84,7 +76,7 @@ fn common(lock_file: &str) -> Common {
         &config,
         &[],
         false,
-        &compiler,
+        &fixtures::toolchain("", ""),
         none,
         &|_| None,
     )

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::*;
-use crate::cargo::toolchain::Toolchain;
 use crate::plan::fixtures::{self, config, graph_unit, write};
 
 fn inv(verb: &str, args: &[&str]) -> Invocation {
@@ -40,17 +39,6 @@ fn workspace(dirs: &Dirs, pkg_id: &str, package: Package) -> Workspace {
         target_dir: dirs.target.clone(),
         build_dir: dirs.build.clone(),
         packages: HashMap::from([(pkg_id.to_owned(), package)]),
-    }
-}
-
-fn compiler() -> Toolchain {
-    Toolchain {
-        rustc: "rustc".into(),
-        verbose_version: String::new(),
-        host: String::new(),
-        cargo_version: String::new(),
-        files: Vec::new(),
-        dirs: Vec::new(),
     }
 }
 
@@ -140,7 +128,7 @@ fn units_are_planned_with_their_keys() {
         &none,
         &[],
         false,
-        &compiler(),
+        &fixtures::toolchain("", ""),
         Digest::of(b""),
         &|_| None,
     );

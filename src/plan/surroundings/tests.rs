@@ -18,14 +18,7 @@ fn watched(root: &Utf8Path, origin: Origin, config: &Config) -> Vec<Utf8PathBuf>
         manifest_path: root.join("app/Cargo.toml"),
         origin,
     };
-    let toolchain = Toolchain {
-        rustc: "rustc".into(),
-        verbose_version: String::new(),
-        host: String::new(),
-        cargo_version: String::new(),
-        files: Vec::new(),
-        dirs: Vec::new(),
-    };
+    let toolchain = fixtures::toolchain("", "");
     let workspace = Workspace {
         root: root.to_owned(),
         target_dir: root.join("target"),
@@ -133,12 +126,4 @@ fn members_with_wildcards_are_patterns() {
     let text = "[workspace]\nmembers = ['a', 'crates/*']\ndefault-members = ['b?', 'c']";
     write(&manifest, text);
     assert_eq!(patterns(), ["crates/*", "b?"]);
-}
-
-#[test]
-fn settings_of_rustup_are_in_its_home() {
-    let given = rustup_settings(Some("/rustup".into())).unwrap();
-    assert_eq!(given, Utf8Path::new("/rustup").join("settings.toml"));
-    let home = rustup_settings(Some(String::new()));
-    assert!(home.unwrap().ends_with(".rustup/settings.toml"));
 }
