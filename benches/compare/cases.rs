@@ -191,7 +191,6 @@ impl<'a> Bench<'a> {
                 if lane.cache().exists() && is_ours {
                     fs_err::remove_dir_all(lane.cache())?;
                 }
-                measure::settle();
                 let taken = self.step(&[lane], Change::Nothing, 0)?;
                 self.record(Case::Cold, &taken);
                 let target = size(&lane.first.target());
@@ -260,7 +259,6 @@ impl<'a> Bench<'a> {
     fn rm_target(&mut self, lanes: &[&Lane]) -> Result<()> {
         self.each_alone(Case::RmTarget, lanes, |bench, lane, _| {
             lane.first.remove_target()?;
-            measure::settle();
             let taken = bench.step(&[lane], Change::Nothing, 0)?;
             bench.record(Case::RmTarget, &taken);
             if lane.tool.name == ZBUILD {
@@ -362,6 +360,7 @@ impl<'a> Bench<'a> {
     fn step(&mut self, lanes: &[&Lane], change: Change, turn: usize) -> Result<Vec<Built>> {
         let mut built = Vec::new();
         for lane in in_turn(lanes, turn) {
+            measure::settle();
             lane.first.change(&self.subject, change)?;
             built.push((lane.tool.name, self.build(lane, &lane.first)?));
         }

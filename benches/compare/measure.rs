@@ -59,10 +59,18 @@ fn tail(log: &Path) -> String {
     lines[lines.len().saturating_sub(40)..].join("\n")
 }
 
-/// Lets the disk have what earlier commands wrote.
+/// How much memory is touched before a measurement: more than a restore of the
+/// large workspace or its link takes.
+const WARM: usize = 2 << 30;
+
+/// Puts the machine into the same state before each measurement.
 pub fn settle() {
-    // Without it, the times are less even.
+    // The disk has what earlier commands wrote.
     let _ = Command::new("sync").status();
+    // A virtual machine's host takes free memory away and gives it back page by
+    // page, slower than it can be copied to. How much of it is at hand would
+    // depend on what was removed before, and count for more than the command.
+    drop(std::hint::black_box(vec![1_u8; WARM]));
 }
 
 /// CPU time from `/proc`.
