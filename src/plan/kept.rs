@@ -241,7 +241,7 @@ fn url(dir: &Utf8Path) -> String {
 
 /// The answers, without the name of the directory.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub(super) struct Kept {
     /// The stamps of cargo, the compiler and its wrappers.
     programs: Vec<Option<Stamp>>,
     /// What compiler and cargo have said of themselves.

@@ -10,7 +10,10 @@
 //! only where the program is the compiler itself, or rustup's proxy has been
 //! told by name which one to start.
 
+use std::io::Read as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::{Memo, Stamp};
@@ -34,7 +37,7 @@ pub(super) struct Tools {
 
 impl Tools {
     /// Takes down what was said, with the stamps as they are watched, and what
-    /// is in `programs`.
+    /// was read of `programs`.
     pub(super) fn new(
         toolchain: &Toolchain,
         compiler: Digest,
@@ -47,8 +50,10 @@ impl Tools {
             watches.iter().find(is_it)?.stamp
         };
         let found = programs.iter().filter_map(|name| find_program(name));
+        // Not of a file so new that another change might not show.
+        let trusted = memo.entries();
         let read = |path: Utf8PathBuf| {
-            let (stamp, digest) = memo.stamped(&path).ok()?;
+            let (stamp, digest) = *trusted.get(&path)?;
             Some((path, stamp, digest))
         };
         Tools {
@@ -77,8 +82,8 @@ impl Tools {
         } = &self.toolchain;
         let told = by_rustup.is_some_and(|dir| is_same(dir, sysroot));
         let chosen = |program: &str, own: &Utf8Path| {
-            let found = find_program(program);
-            found.is_some_and(|found| is_same(&found, own) || (told && is_proxy(&found)))
+            let is_it = |found: &Utf8Path| is_same(found, own) || (told && is_proxy(found));
+            find_program(program).is_some_and(|found| is_it(&found)) && !is_script(own)
         };
         let mut stamps = parts(&self.toolchain).zip(&self.stamps);
         rustc == called
@@ -104,6 +109,14 @@ fn parts(toolchain: &Toolchain) -> impl Iterator<Item = Utf8PathBuf> {
 fn is_same(one: &Utf8Path, other: &Utf8Path) -> bool {
     let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
     real(one).is_some_and(|one| real(other) == Some(one))
+}
+
+/// Whether a toolchain's program is a script, as one that was linked by hand may
+/// have: nobody knows what it goes by. One that cannot be read counts as such.
+fn is_script(program: &Utf8Path) -> bool {
+    let mut begins = [0; 2];
+    let read = fs::File::open(program).and_then(|mut file| file.read_exact(&mut begins));
+    read.is_err() || begins == *b"#!"
 }
 
 /// Whether a program is rustup: a link to it, or as long as the one beside it
@@ -240,22 +253,42 @@ mod tests {
     }
 
     #[test]
+    fn a_toolchain_of_scripts_is_asked() {
+        for script in ["rustc", "cargo"] {
+            let mut one = installed();
+            write(one.own(script).as_str().into(), "#!/bin/sh\n");
+            one.look();
+            assert!(!one.stands(&one.proxy("cargo"), "stable"), "{script}");
+            assert!(!one.stands(&one.own("cargo"), "stable"), "{script}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_new_is_not_taught() {
+        let (_guard, dir) = fixtures::dir();
+        let linker = program(&dir, "linker");
+        write(&linker, "one");
+        let memo = Memo::default();
+        memo.file(&linker).unwrap();
+        let toolchain = fixtures::toolchain("", "");
+        let programs = [linker.into_string()];
+        let tools = Tools::new(&toolchain, Digest::of(b""), &[], &programs, &memo);
+        assert!(tools.contents.is_empty());
+    }
+
+    #[test]
     fn what_was_read_of_programs_is_taught() {
         let one = installed();
         let rustc = one.tools.toolchain.rustc.clone();
         std::thread::sleep(std::time::Duration::from_millis(100));
         let toolchain = &one.tools.toolchain;
         let none = Digest::of(b"");
-        let tools = Tools::new(
-            toolchain,
-            none,
-            &[],
-            std::slice::from_ref(&rustc),
-            &Memo::default(),
-        );
+        let reader = Memo::default();
+        let found = find_program(&rustc).unwrap();
+        reader.file(&found).unwrap();
+        let tools = Tools::new(toolchain, none, &[], std::slice::from_ref(&rustc), &reader);
         let memo = Memo::default();
         tools.teach(&memo);
-        let found = find_program(&rustc).unwrap();
         assert_eq!(memo.file(&found).unwrap(), Digest::of(b"rustup itself"));
         assert_eq!(memo.hashed(), 0);
         write(&found, "changed");
