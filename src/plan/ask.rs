@@ -2,8 +2,8 @@
 //!
 //! Both questions, for the unit graph and for the workspace, take as long as a
 //! no-op of cargo's and are asked at the same time. What is found in
-//! [`super::kept`] saves them, and what [`super::tools`] holds still to be true
-//! saves asking the compiler.
+//! [`super::kept`] saves them, and what `tools` holds still to be true saves
+//! asking the compiler.
 
 use camino::Utf8Path;
 
